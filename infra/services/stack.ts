@@ -1,0 +1,92 @@
+import { Child, type ChildSpec, type ChildWatcher } from './child.ts';
+import { startElasticsearch } from './elasticsearch.ts';
+import type { Ports } from './ports.ts';
+import { startPostgres } from './postgres.ts';
+import type { Profile } from './profile.ts';
+import type { Progress } from './progress.ts';
+import type { RunFile } from './run-file.ts';
+import type { RunningService, ServiceContext } from './service.ts';
+import { startTemporal } from './temporal.ts';
+
+/**
+ * The processes of one profile: started in parallel, stopped in order, written down in run.json all the while.
+ */
+export class Stack {
+  readonly profile: Profile;
+  readonly ports: Ports;
+  readonly progress: Progress;
+  readonly #runFile: RunFile;
+  readonly #children: Child[] = [];
+  #stopping = false;
+  #services: readonly RunningService[] = [];
+
+  constructor(profile: Profile, ports: Ports, progress: Progress, runFile: RunFile) {
+    this.profile = profile;
+    this.ports = ports;
+    this.progress = progress;
+    this.#runFile = runFile;
+  }
+
+  /** The services that are up, in the order people are told of them. */
+  get services(): readonly RunningService[] {
+    return this.#services;
+  }
+
+  /** The environment in which a process finds all services. */
+  get env(): Readonly<Record<string, string>> {
+    return Object.assign({}, ...this.#services.map((service) => service.env)) as Record<string, string>;
+  }
+
+  /**
+   * Brings up Postgres, Elasticsearch and Temporal side by side.
+   * @throws the first failure, when all three have come to an end; what is up stays up until `stop`
+   */
+  async startServices(): Promise<void> {
+    const context: ServiceContext = { profile: this.profile, ports: this.ports, progress: this.progress, launch: (spec) => this.launch(spec) };
+    const started = await Promise.allSettled([startPostgres, startElasticsearch, startTemporal].map((start) => this.#timed(start, context)));
+    const failures = started.filter((each) => each.status === 'rejected').map((each) => each.reason as Error);
+    if (failures.length > 0) throw new Error([...new Set(failures.map((failure) => failure.message))].join('\n'));
+    this.#services = started.filter((each) => each.status === 'fulfilled').map((each) => each.value);
+    this.#runFile.note({ addresses: Object.fromEntries(this.#services.map((service) => [service.name, service.address])) });
+  }
+
+  /** Starts one process and waits until it is ready. */
+  async launch(spec: ChildSpec): Promise<Child> {
+    if (this.#stopping) throw new Error('Stopping.');
+    const child = new Child(spec, this.#watcher);
+    this.#children.push(child);
+    await child.start();
+    return child;
+  }
+
+  /**
+   * Stops everything, group by group: members of a group together, the next group when all of them are gone.
+   * @param order names by group, as in `[['api', 'worker-1'], ['postgres']]`; whoever is not named goes first
+   */
+  async stop(order: readonly (readonly string[])[] = stopOrder): Promise<void> {
+    this.#stopping = true;
+    const groupOf = (child: Child) => order.findIndex((names) => names.includes(child.spec.name));
+    for (let group = -1; group < order.length; group++) {
+      await Promise.all(this.#children.filter((child) => groupOf(child) === group).map((child) => child.stop()));
+    }
+  }
+
+  async #timed(start: (context: ServiceContext) => Promise<RunningService>, context: ServiceContext): Promise<RunningService> {
+    const since = Date.now();
+    const service = await start(context);
+    this.progress.say(`✓ ${service.name} is up: ${service.origin} (${((Date.now() - since) / 1000).toFixed(1)} s)`);
+    return service;
+  }
+
+  readonly #watcher: ChildWatcher = {
+    changed: () => this.#runFile.note({ children: this.#children }),
+    crashed: (child, how, tail, againInMs) => {
+      const indented = tail.split('\n').map((line) => `    ${line}`).join('\n');
+      this.progress.say(`✗ ${child.spec.name} ${how}; starting it again in ${againInMs / 1000} s. The end of ${child.spec.log}:\n${indented}`);
+    },
+    recovered: (child) => this.progress.say(`✓ ${child.spec.name} is up again`),
+  };
+}
+
+/** The api and the workers drain while everything they need still answers; data goes last. */
+export const stopOrder = [['catcher'], ['temporal'], ['elasticsearch'], ['postgres']] as const;
