@@ -1,0 +1,50 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/** Organizations, system mail and API keys. The tables of better-auth are frozen into 0002. */
+export class Migration0001ControlFoundation extends Migration {
+  override readonly name = '0001-control-foundation';
+
+  override up(): void {
+    this.addSql(/* sql */ `
+create table tenant (
+  id text primary key,
+  no integer generated always as identity unique,
+  name text not null,
+  slug text not null unique,
+  timezone text not null default 'UTC',
+  postal_address text not null default '',
+  state text not null default 'provisioning' check (state in ('provisioning', 'active', 'deleting')),
+  database_name text not null unique,
+  database_server text,
+  schema_version text,
+  created_at timestamptz not null default now()
+);
+comment on table tenant is 'id is the organization of better-auth; no is the short number in tracking ids; database_server is null for the server of the control database';
+
+create table api_key (
+  id uuid primary key,
+  org_id text not null references tenant on delete cascade,
+  name text not null,
+  prefix text not null unique,
+  hash bytea not null,
+  scopes text[] not null,
+  created_by text not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz,
+  last_used_at timestamptz,
+  revoked_at timestamptz
+);
+
+create table system_mail (
+  id bigint generated always as identity primary key,
+  received_at timestamptz not null default now(),
+  sender text not null,
+  recipient text not null,
+  subject text not null,
+  size_bytes integer not null,
+  source bytea not null
+);
+comment on table system_mail is 'what the mail catcher took without an organization: password resets, invitations';
+`);
+  }
+}

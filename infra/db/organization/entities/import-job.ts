@@ -1,0 +1,33 @@
+import { defineEntity, p } from '@mikro-orm/core';
+
+export type ImportState = 'uploaded' | 'queued' | 'validating' | 'running' | 'completed' | 'failed' | 'cancelled';
+
+const schema = defineEntity({
+  name: 'ImportJob',
+  tableName: 'import_job',
+  properties: {
+    id: p.uuid().primary(),
+    listId: p.uuid().nullable(),
+    listName: p.text(),
+    fileName: p.text(),
+    fileSize: p.bigint('number'),
+    options: p.json<Record<string, unknown>>(),
+    state: p.text().$type<ImportState>(),
+    problem: p.text().nullable(),
+    bytesDone: p.bigint('number').default(0),
+    rowsTotal: p.integer().nullable(),
+    rowsDone: p.integer().default(0),
+    createdCount: p.integer().default(0),
+    updatedCount: p.integer().default(0),
+    skippedCount: p.integer().default(0),
+    warningCount: p.integer().default(0),
+    createdBy: p.text(),
+    createdAt: p.datetime().onCreate(() => new Date()),
+    startedAt: p.datetime().nullable(),
+    endedAt: p.datetime().nullable(),
+  },
+});
+
+/** One upload of customers: the file, what to do with it, how far it is. */
+export class ImportJob extends schema.class {}
+schema.setClass(ImportJob);

@@ -1,0 +1,8 @@
+import { Campaign } from './campaign.ts';
+import { Connection } from './connection.ts';
+import { ImportJob } from './import-job.ts';
+import { List } from './list.ts';
+import { Segment } from './segment.ts';
+
+/** Configured things are entities; customers, messages and events are SQL (sets, not objects). */
+export const organizationEntities = [Campaign, Connection, ImportJob, List, Segment] as const;

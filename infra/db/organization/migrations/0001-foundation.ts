@@ -1,0 +1,338 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/** The tables every organization starts with. Row widths and growth are noted where a table becomes large. */
+export class Migration0001Foundation extends Migration {
+  override readonly name = '0001-foundation';
+
+  override up(): void {
+    this.addSql(audience);
+    this.addSql(content);
+    this.addSql(ledger);
+    this.addSql(engagement);
+    this.addSql(platform);
+  }
+}
+
+const audience = /* sql */ `
+create table customer (
+  id bigint generated always as identity primary key,
+  email text not null,
+  email_key text not null unique,
+  first_name text, last_name text, phone text, city text, country text,
+  score double precision,
+  timezone text,
+  custom jsonb not null default '{}',
+  is_unsubscribed boolean not null default false,
+  is_bounced boolean not null default false,
+  is_suppressed boolean not null default false,
+  mailable boolean generated always as (not is_suppressed and not is_unsubscribed and not is_bounced) stored,
+  erased_at timestamptz,
+  version bigint not null default 1,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+) with (fillfactor = 85);
+comment on table customer is '~250 bytes a row; email_key is the trimmed lower-case address; version grows with every change and is the external version in the index';
+
+create table customer_activity (
+  customer_id bigint primary key references customer on delete cascade,
+  last_at jsonb not null default '{}',
+  counts jsonb not null default '{}',
+  mails jsonb not null default '{}'
+) with (fillfactor = 70);
+comment on table customer_activity is 'per event type: last time (epoch ms), count, and packed longs mail_no * 2^32 + second of the last one for that mail';
+
+create table list (
+  id uuid primary key,
+  name text not null,
+  description text not null default '',
+  version integer not null default 1,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+create unique index list_name on list (lower(name));
+
+create table list_member (
+  list_id uuid not null references list on delete cascade,
+  customer_id bigint not null references customer on delete cascade,
+  added_at timestamptz not null default now(),
+  primary key (list_id, customer_id)
+);
+create index list_member_customer on list_member (customer_id);
+
+create table custom_field (
+  field_no integer generated always as identity primary key,
+  key text not null unique,
+  label text not null,
+  type text not null check (type in ('text', 'number', 'date', 'boolean')),
+  slot text unique,
+  created_at timestamptz not null default now()
+);
+comment on table custom_field is 'slot: the mapped field of the index that holds the values (k0…k149, n0…n99, d0…d49, b0…b49); null past them: the flattened overflow';
+
+create table segment (
+  id uuid primary key,
+  name text not null,
+  description text not null default '',
+  rule jsonb not null,
+  version integer not null default 1,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+create unique index segment_name on segment (lower(name));
+
+create table suppression (
+  email_key text primary key,
+  email text not null,
+  reason text not null check (reason in ('hard_bounce', 'soft_bounce', 'complaint', 'unsubscribed', 'manual', 'list_import')),
+  source text not null check (source in ('webhook', 'tracking_link', 'manual', 'csv_import', 'api')),
+  cause text,
+  note text,
+  history jsonb not null default '[]',
+  created_at timestamptz not null default now()
+);
+
+create table import_job (
+  id uuid primary key,
+  list_id uuid references list on delete set null,
+  list_name text not null,
+  file_name text not null,
+  file_size bigint not null,
+  options jsonb not null,
+  state text not null check (state in ('uploaded', 'queued', 'validating', 'running', 'completed', 'failed', 'cancelled')),
+  problem text,
+  bytes_done bigint not null default 0,
+  rows_total integer,
+  rows_done integer not null default 0,
+  created_count integer not null default 0,
+  updated_count integer not null default 0,
+  skipped_count integer not null default 0,
+  warning_count integer not null default 0,
+  created_by text not null,
+  created_at timestamptz not null default now(),
+  started_at timestamptz,
+  ended_at timestamptz
+);
+
+create table outbox (
+  id bigint generated always as identity primary key,
+  topic text not null,
+  ids bigint[] not null,
+  payload jsonb,
+  created_at timestamptz not null default now()
+);
+comment on table outbox is 'one row per transaction, deleted when done: identity values commit out of order, a cursor would skip one';
+
+create table index_failure (
+  customer_id bigint primary key,
+  version bigint not null,
+  reason text not null,
+  failed_at timestamptz not null default now()
+);
+`;
+
+const content = /* sql */ `
+create table connection (
+  id uuid primary key,
+  no smallint generated always as identity unique,
+  name text not null,
+  vendor text not null,
+  settings jsonb not null default '{}',
+  secret text,
+  from_email text, from_name text,
+  parallel smallint not null default 20,
+  enabled boolean not null default true,
+  health text not null default 'unknown' check (health in ('unknown', 'healthy', 'broken')),
+  health_reason text,
+  version integer not null default 1,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+create unique index connection_name on connection (lower(name));
+comment on column connection.secret is 'sealed JSON of passwords and keys, bound to this row; never returned';
+
+create table mail (
+  no integer generated always as identity primary key,
+  kind text not null check (kind in ('campaign', 'journey', 'transactional')),
+  ref_id uuid not null,
+  open boolean not null default false,
+  created_at timestamptz not null default now()
+);
+comment on column mail.open is 'the pause switch: no intent is granted while it is false';
+
+create table campaign (
+  id uuid primary key,
+  mail_no integer not null unique references mail,
+  name text not null,
+  subject text not null default '',
+  preheader text not null default '',
+  from_name text not null default '',
+  from_email text not null default '',
+  reply_to text not null default '',
+  html text not null default '',
+  text text not null default '',
+  targets jsonb not null default '[]',
+  connection_id uuid references connection,
+  tracking jsonb not null default '{"opens": true, "clicks": true}',
+  utm jsonb not null default '{}',
+  state text not null default 'draft' check (state in ('draft', 'scheduled', 'running', 'paused', 'completed', 'failed', 'cancelled')),
+  phase text,
+  reason text,
+  state_detail text,
+  version integer not null default 1,
+  created_by text not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  launched_at timestamptz,
+  ended_at timestamptz,
+  archived_at timestamptz
+);
+create index campaign_recent on campaign (created_at desc, id);
+
+create table link (
+  mail_no integer not null references mail on delete cascade,
+  no smallint not null,
+  url text not null,
+  primary key (mail_no, no)
+);
+comment on table link is 'destinations of a mail, fixed at freeze; a click finds its target here and nowhere else';
+`;
+
+const ledger = /* sql */ `
+create table message (
+  mail_no integer not null references mail,
+  ordinal integer not null,
+  customer_id bigint not null,
+  connection_no smallint not null,
+  state smallint not null default 0,
+  epoch integer not null default 0,
+  attempt smallint not null default 0,
+  reason text,
+  reply text,
+  started_at timestamptz,
+  ended_at timestamptz,
+  first_opened_at timestamptz,
+  first_clicked_at timestamptz,
+  open_count integer not null default 0,
+  click_count integer not null default 0,
+  unsubscribed_at timestamptz,
+  primary key (mail_no, ordinal),
+  unique (customer_id, mail_no)
+) with (fillfactor = 70);
+comment on table message is 'the ledger, ~160 bytes a row. state: 0 pending, 1 sending, 2 sent, 3 failed, 4 skipped, 5 in_doubt. No index mentions state, so updates stay HOT; lanes read by primary key';
+
+create table slice (
+  id bigint generated always as identity primary key,
+  mail_no integer not null references mail,
+  phase text not null,
+  connection_no smallint not null,
+  first_ordinal integer not null,
+  last_ordinal integer not null
+);
+create index slice_mail on slice (mail_no);
+
+create table lane (
+  id bigint generated always as identity primary key,
+  mail_no integer not null references mail,
+  slice_id bigint not null references slice on delete cascade,
+  next_ordinal integer not null,
+  last_ordinal integer not null,
+  epoch integer not null default 0
+);
+create index lane_mail on lane (mail_no);
+comment on column lane.epoch is 'fencing: a new attempt raises it, and a stopped worker that wakes gets no rows';
+
+create table retry (
+  mail_no integer not null,
+  ordinal integer not null,
+  due_at timestamptz not null,
+  primary key (mail_no, ordinal)
+);
+
+create unlogged table audience_staging (
+  mail_no integer not null,
+  customer_id bigint not null,
+  primary key (mail_no, customer_id)
+);
+`;
+
+const engagement = /* sql */ `
+create table event (
+  id bigint generated always as identity,
+  type text not null,
+  customer_id bigint,
+  mail_no integer,
+  ordinal integer,
+  link_no smallint,
+  occurred_at timestamptz not null,
+  received_at timestamptz not null default now(),
+  source text not null,
+  machine boolean not null default false,
+  detail jsonb,
+  primary key (id)
+);
+create index event_customer on event (customer_id, occurred_at desc);
+comment on table event is 'opens, clicks, unsubscribes, bounces as they arrived; ~120 bytes a row. Sent events are the ledger rows themselves';
+
+create table mail_count (
+  mail_no integer not null references mail on delete cascade,
+  hour timestamptz not null,
+  sent integer not null default 0,
+  failed integer not null default 0,
+  skipped integer not null default 0,
+  in_doubt integer not null default 0,
+  opened integer not null default 0,
+  clicked integer not null default 0,
+  unique_opened integer not null default 0,
+  unique_clicked integer not null default 0,
+  unsubscribed integer not null default 0,
+  bounced integer not null default 0,
+  primary key (mail_no, hour)
+) with (fillfactor = 50);
+comment on table mail_count is 'report counters per UTC hour, updated in the transaction that causes them; reports sum these, never scan the ledger';
+
+create table link_count (
+  mail_no integer not null,
+  link_no smallint not null,
+  clicks integer not null default 0,
+  unique_clicks integer not null default 0,
+  primary key (mail_no, link_no)
+);
+create table link_clicker (
+  mail_no integer not null,
+  link_no smallint not null,
+  ordinal integer not null,
+  primary key (mail_no, link_no, ordinal)
+);
+`;
+
+const platform = /* sql */ `
+create table idempotency (
+  key text not null,
+  route text not null,
+  request_hash text not null,
+  status smallint,
+  response jsonb,
+  created_at timestamptz not null default now(),
+  primary key (key, route)
+);
+
+create table caught_mail (
+  id bigint generated always as identity primary key,
+  received_at timestamptz not null default now(),
+  sender text not null,
+  recipient text not null,
+  subject text not null,
+  size_bytes integer not null,
+  source bytea not null
+);
+create index caught_mail_recipient on caught_mail (recipient);
+
+create table audit (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default now(),
+  actor text not null,
+  action text not null,
+  subject text,
+  detail jsonb
+);
+`;

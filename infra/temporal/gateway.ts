@@ -1,0 +1,115 @@
+import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
+import { AppError } from '#domain/shared/errors.ts';
+import { messages, queues, workflowIds, type CampaignInput, type ImportInput, type OrganizationInput, type OutboxInput } from '../../workflows/contracts.ts';
+
+/** The only way the API and the activities reach Temporal. Starting is idempotent by id. */
+export interface Gateway {
+  provision(input: OrganizationInput): Promise<void>;
+  startCampaign(input: CampaignInput): Promise<void>;
+  /** Runs an update of a campaign's workflow and waits for its answer. @throws AppError `conflict` with the workflow's reason */
+  commandCampaign(input: CampaignInput, command: 'pause' | 'resume' | 'cancel'): Promise<void>;
+  startImport(input: ImportInput): Promise<void>;
+  cancelImport(input: ImportInput): Promise<void>;
+  /** Wakes the organization's outbox, at most once a second per organization and process; a lost nudge costs delay only. */
+  nudgeOutbox(orgId: string): void;
+  /** @throws when Temporal cannot be reached */
+  ping(): Promise<void>;
+  /** Address of a workflow in Temporal's web UI, for the operators' links. */
+  workflowUrl(workflowId: string): string;
+  close(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly address: string;
+  readonly namespace: string;
+  readonly uiUrl: string;
+  readonly onError: (error: unknown) => void;
+}
+
+const NUDGE_INTERVAL_MS = 1_000;
+
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const connection = Connection.lazy({ address: options.address });
+  const client = new Client({ connection, namespace: options.namespace });
+  const nudged = new Map<string, NodeJS.Timeout | null>();
+
+  const about = (orgId: string, kind: string, entityId: string) => ({
+    searchAttributes: { OrgId: [orgId], Kind: [kind], EntityId: [entityId] },
+    priority: { fairnessKey: orgId.slice(0, 60) },
+  });
+
+  async function start(type: string, workflowId: string, orgId: string, kind: string, entityId: string, input: unknown): Promise<void> {
+    try {
+      await client.workflow.start(type, {
+        workflowId,
+        taskQueue: queues.engine,
+        args: [input],
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+        ...about(orgId, kind, entityId),
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw unavailable(error);
+    }
+  }
+
+  async function nudge(orgId: string): Promise<void> {
+    await client.workflow.signalWithStart('outboxWorkflow', {
+      workflowId: workflowIds.outbox(orgId),
+      taskQueue: queues.engine,
+      args: [{ orgId } satisfies OutboxInput],
+      signal: messages.nudge,
+      signalArgs: [],
+      ...about(orgId, 'outbox', orgId),
+    });
+  }
+
+  const gateway: Gateway = {
+    provision: (input) => start('provisionOrganizationWorkflow', workflowIds.organization(input.orgId), input.orgId, 'organization', input.orgId, input),
+    startCampaign: (input) => start('campaignWorkflow', workflowIds.campaign(input.orgId, input.campaignId), input.orgId, 'campaign', input.campaignId, input),
+    async commandCampaign(input, command) {
+      try {
+        await client.workflow.getHandle(workflowIds.campaign(input.orgId, input.campaignId)).executeUpdate(messages[command]);
+      } catch (error) {
+        if (error instanceof WorkflowUpdateFailedError) throw new AppError('conflict', error.cause?.message ?? 'The campaign refused this.', [], { cause: error });
+        if (error instanceof WorkflowNotFoundError) throw new AppError('conflict', 'This campaign is not running.', [], { cause: error });
+        throw unavailable(error);
+      }
+    },
+    startImport: (input) => start('importWorkflow', workflowIds.import(input.orgId, input.importId), input.orgId, 'import', input.importId, input),
+    async cancelImport(input) {
+      try {
+        await client.workflow.getHandle(workflowIds.import(input.orgId, input.importId)).cancel();
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw unavailable(error);
+      }
+    },
+    nudgeOutbox(orgId) {
+      // Between two nudges one more waits at most; it goes out when the second is over.
+      if (nudged.has(orgId)) {
+        if (nudged.get(orgId) === null) {
+          nudged.set(orgId, setTimeout(() => { nudged.delete(orgId); gateway.nudgeOutbox(orgId); }, NUDGE_INTERVAL_MS).unref());
+        }
+        return;
+      }
+      nudged.set(orgId, null);
+      setTimeout(() => { if (nudged.get(orgId) === null) nudged.delete(orgId); }, NUDGE_INTERVAL_MS).unref();
+      nudge(orgId).catch(options.onError);
+    },
+    async ping() {
+      await connection.ensureConnected();
+      await connection.workflowService.getSystemInfo({});
+    },
+    workflowUrl: (workflowId) => `${options.uiUrl.replace(/\/$/, '')}/namespaces/${options.namespace}/workflows/${encodeURIComponent(workflowId)}`,
+    async close() {
+      for (const timer of nudged.values()) if (timer !== null) clearTimeout(timer);
+      await connection.close();
+    },
+  };
+  return gateway;
+}
+
+function unavailable(cause: unknown): AppError {
+  return new AppError('unavailable', 'The workflow engine cannot be reached at the moment. Nothing was started; try again in a minute.', [], { cause });
+}

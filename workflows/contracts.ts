@@ -1,0 +1,43 @@
+/**
+ * What the API, the activities and the workflows agree on: queue and workflow names, id builders,
+ * inputs and results. Inputs hold ids, ranges and numbers, never people.
+ */
+
+export const queues = { engine: 'engine', send: 'send', bulk: 'bulk' } as const;
+export type Queue = (typeof queues)[keyof typeof queues];
+
+/** Workflow ids: starting a thing twice is harmless by construction, and every screen can link to its run. */
+export const workflowIds = {
+  organization: (orgId: string) => `org/${orgId}/organization`,
+  outbox: (orgId: string) => `org/${orgId}/outbox`,
+  campaign: (orgId: string, campaignId: string) => `org/${orgId}/campaign/${campaignId}`,
+  import: (orgId: string, importId: string) => `org/${orgId}/import/${importId}`,
+  sweep: () => 'sweep',
+} as const;
+
+export interface OrganizationInput {
+  readonly orgId: string;
+}
+
+export interface OutboxInput {
+  readonly orgId: string;
+}
+
+export interface ImportInput {
+  readonly orgId: string;
+  readonly importId: string;
+}
+
+export interface CampaignInput {
+  readonly orgId: string;
+  readonly campaignId: string;
+  readonly mailNo: number;
+}
+
+/** Signals, updates and queries by name, so that both sides spell them alike. */
+export const messages = {
+  nudge: 'nudge',
+  pause: 'pause',
+  resume: 'resume',
+  cancel: 'cancel',
+} as const;
