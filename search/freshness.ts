@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '#domain/shared/errors.ts';
+import type { SearchScope } from './scope.ts';
+
+/** A count gives up after this and says how far the index is behind; an audience waits. */
+export const COUNT_PATIENCE_MS = 10_000;
+
+export interface FreshnessOptions {
+  /** How long to wait before `unavailable`; without it for as long as it takes. */
+  readonly patienceMs?: number;
+  /** Called about once a second while waiting: heartbeats, nudges. */
+  readonly onWait?: () => void;
+}
+
+/**
+ * Returns when every change acknowledged before the call is searchable: no outbox row up to the
+ * highest one now is left (twice, as events leave customer rows behind), then one refresh.
+ * @throws AppError `unavailable` with the lag when patience runs out
+ */
+export async function waitUntilSearchable(scope: SearchScope, options: FreshnessOptions = {}): Promise<void> {
+  const startedAt = performance.now();
+  for (let round = 0; round < 2; round++) {
+    const highest = (await scope.sql.first<{ id: number | null }>('select max(id) as id from outbox'))?.id ?? null;
+    if (highest === null) break;
+    await untilDrained(scope, highest, startedAt, options);
+  }
+  await refreshOnce(scope);
+}
+
+async function untilDrained(scope: SearchScope, highest: number, startedAt: number, options: FreshnessOptions): Promise<void> {
+  for (let pauseMs = 20, lastWaitAt = -1_000; ; pauseMs = Math.min(200, pauseMs * 1.3)) {
+    const left = await scope.sql.first<{ lag: number }>(
+      'select extract(epoch from now() - created_at)::double precision as lag from outbox where id <= $1 order by id limit 1', [highest]);
+    if (left === undefined) return;
+    const waitedMs = performance.now() - startedAt;
+    if (options.patienceMs !== undefined && waitedMs > options.patienceMs) {
+      throw new AppError('unavailable', `The search index is ${Math.max(1, Math.round(left.lag))} s behind the latest changes. Try again in a few seconds.`);
+    }
+    if (waitedMs - lastWaitAt >= 1_000) {
+      lastWaitAt = waitedMs;
+      options.onWait?.();
+    }
+    await sleep(pauseMs);
+  }
+}
+
+interface Refreshes {
+  running: Promise<void>;
+  next: Promise<void> | null;
+}
+
+const refreshes = new WeakMap<object, Map<string, Refreshes>>();
+
+/** One refresh at a time per index; those who ask while one runs share the one after it. */
+async function refreshOnce(scope: SearchScope): Promise<void> {
+  const { client, customers } = scope.search;
+  const byIndex = refreshes.get(client) ?? new Map<string, Refreshes>();
+  refreshes.set(client, byIndex);
+  const refresh = async () => void (await client.indices.refresh({ index: customers }));
+
+  const state = byIndex.get(customers);
+  if (state === undefined) {
+    const mine: Refreshes = { running: refresh(), next: null };
+    byIndex.set(customers, mine);
+    try {
+      await mine.running;
+    } finally {
+      if (mine.next === null) byIndex.delete(customers);
+    }
+    return;
+  }
+  state.next ??= state.running.catch(() => undefined).then(() => {
+    state.running = refresh();
+    state.next = null;
+    return state.running.finally(() => {
+      if (state.next === null && byIndex.get(customers) === state) byIndex.delete(customers);
+    });
+  });
+  await state.next;
+}

@@ -1,0 +1,70 @@
+import type { Client, estypes } from '@elastic/elasticsearch';
+import { slots } from '#domain/customer/fields.ts';
+import { customerAlias, customerIndex } from './names.ts';
+
+const mailEvents = ['sent', 'delivered', 'opened', 'clicked', 'bounced', 'complained', 'unsubscribed', 'opened_any', 'clicked_any'] as const;
+
+const keyword = { type: 'keyword' } as const;
+const flag = { type: 'boolean' } as const;
+
+/**
+ * The mapping of a customer: about 400 fields, whatever is uploaded. Texts come folded, so no
+ * analyzer decides anything; `email_grams` are trigrams made by us, split at blanks.
+ */
+export function customerMapping(): estypes.MappingTypeMapping {
+  const properties: Record<string, estypes.MappingProperty> = {
+    id: { type: 'long' },
+    email: keyword, first_name: keyword, last_name: keyword, phone: keyword, city: keyword, country: keyword, timezone: keyword,
+    suppression_status: keyword,
+    email_grams: { type: 'text', analyzer: 'whitespace', norms: false, index_options: 'positions' },
+    score: { type: 'double' },
+    created_at: { type: 'date', format: 'epoch_millis' },
+    updated_at: { type: 'date', format: 'epoch_millis' },
+    mailable: flag, is_unsubscribed: flag, is_bounced: flag, deleted: flag,
+    lists: keyword,
+    set: keyword,
+    more: { type: 'flattened' },
+    more_text: keyword,
+    anniversary: { type: 'integer' },
+    custom_events: { type: 'long' },
+  };
+  for (let n = 0; n < slots.text.count; n++) properties[`${slots.text.prefix}${n}`] = keyword;
+  for (let n = 0; n < slots.number.count; n++) properties[`${slots.number.prefix}${n}`] = { type: 'double' };
+  for (let n = 0; n < slots.date.count; n++) properties[`${slots.date.prefix}${n}`] = { type: 'date', format: 'epoch_millis' };
+  for (let n = 0; n < slots.boolean.count; n++) properties[`${slots.boolean.prefix}${n}`] = flag;
+  for (const event of mailEvents) {
+    properties[`${event}_last`] = { type: 'date', format: 'epoch_millis' };
+    properties[`${event}_count`] = { type: 'integer' };
+    properties[`${event}_in`] = { type: 'long' };
+  }
+  return { dynamic: 'strict', _source: { enabled: false }, properties };
+}
+
+/**
+ * Makes the organization's first index with its alias; done twice it changes nothing.
+ * Refreshes are asked for by readers (`freshness.ts`), so the interval only bounds memory.
+ */
+export async function createCustomerIndex(client: Client, orgId: string): Promise<void> {
+  const alias = customerAlias(orgId);
+  if (await client.indices.existsAlias({ name: alias })) return;
+  try {
+    await client.indices.create({
+      index: customerIndex(orgId, 1),
+      aliases: { [alias]: {} },
+      mappings: customerMapping(),
+      settings: { number_of_shards: 1, auto_expand_replicas: '0-1', refresh_interval: '5s', 'index.max_terms_count': 65_536 },
+    });
+  } catch (error) {
+    if (!isAlreadyThere(error)) throw error;
+    await client.indices.putAlias({ index: customerIndex(orgId, 1), name: alias });
+  }
+}
+
+/** Removes every version of the organization's index; for deletion and tests. */
+export async function deleteCustomerIndex(client: Client, orgId: string): Promise<void> {
+  await client.indices.delete({ index: `${customerAlias(orgId)}-v*`, ignore_unavailable: true, allow_no_indices: true });
+}
+
+function isAlreadyThere(error: unknown): boolean {
+  return (error as { meta?: { body?: { error?: { type?: string } } } }).meta?.body?.error?.type === 'resource_already_exists_exception';
+}
