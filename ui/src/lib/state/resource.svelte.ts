@@ -1,0 +1,102 @@
+import { ApiError, get, type Query } from '$lib/api/client.ts';
+import type { Page } from '$lib/api/types.ts';
+
+export type LoadStatus = 'loading' | 'ready' | 'failed';
+
+export function toApiError(cause: unknown): ApiError {
+  if (cause instanceof ApiError) return cause;
+  return new ApiError(0, 'unknown', cause instanceof Error ? cause.message : String(cause), [], null);
+}
+
+/** One thing read from the API: the four states of a screen come from `status` and `value`. */
+export class Resource<T> {
+  #value = $state.raw<T | null>(null);
+  status = $state<LoadStatus>('loading');
+  error = $state.raw<ApiError | null>(null);
+  #load: () => Promise<T>;
+  #turn = 0;
+
+  constructor(load: () => Promise<T>) {
+    this.#load = load;
+  }
+
+  get value() { return this.#value; }
+  set(value: T) { this.#value = value; this.status = 'ready'; }
+
+  /** Later answers of earlier calls are dropped: the last question asked decides what is shown. */
+  async load(): Promise<void> {
+    const turn = ++this.#turn;
+    if (this.#value === null) this.status = 'loading';
+    try {
+      const value = await this.#load();
+      if (turn !== this.#turn) return;
+      this.set(value);
+      this.error = null;
+    } catch (cause) {
+      if (turn !== this.#turn) return;
+      this.error = toApiError(cause);
+      this.status = 'failed';
+    }
+  }
+}
+
+/** A list read page by page with the API's cursors. */
+export class Rows<T> {
+  #rows = $state.raw<T[]>([]);
+  #cursor = $state<string | null>(null);
+  status = $state<LoadStatus>('loading');
+  error = $state.raw<ApiError | null>(null);
+  count = $state<number | null>(null);
+  loadingMore = $state(false);
+  #path: string;
+  #query: Query = {};
+  #turn = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  get rows() { return this.#rows; }
+  get hasMore() { return this.#cursor !== null; }
+
+  async load(query: Query = {}): Promise<void> {
+    const turn = ++this.#turn;
+    this.#query = query;
+    if (this.#rows.length === 0) this.status = 'loading';
+    try {
+      const page = await get<Page<T>>(this.#path, { count: true, ...query });
+      if (turn !== this.#turn) return;
+      this.#rows = page.data;
+      this.#cursor = page.nextCursor;
+      this.count = page.count ?? null;
+      this.error = null;
+      this.status = 'ready';
+    } catch (cause) {
+      if (turn !== this.#turn) return;
+      this.#rows = [];
+      this.error = toApiError(cause);
+      this.status = 'failed';
+    }
+  }
+
+  reload = () => this.load(this.#query);
+
+  async more(): Promise<void> {
+    if (!this.#cursor || this.loadingMore) return;
+    const turn = this.#turn;
+    this.loadingMore = true;
+    try {
+      const page = await get<Page<T>>(this.#path, { ...this.#query, cursor: this.#cursor });
+      if (turn !== this.#turn) return;
+      this.#rows = [...this.#rows, ...page.data];
+      this.#cursor = page.nextCursor;
+    } catch (cause) {
+      this.error = toApiError(cause);
+    } finally {
+      this.loadingMore = false;
+    }
+  }
+
+  replace(matches: (row: T) => boolean, row: T) { this.#rows = this.#rows.map((old) => (matches(old) ? row : old)); }
+  drop(matches: (row: T) => boolean) { this.#rows = this.#rows.filter((row) => !matches(row)); }
+}

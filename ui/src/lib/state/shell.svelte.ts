@@ -1,0 +1,61 @@
+import type { Snippet } from 'svelte';
+import { get } from '$lib/api/client.ts';
+import type { CampaignRow, Customer, Import, Page } from '$lib/api/types.ts';
+
+export interface Crumb { label: string; href?: string }
+
+/** What the frame around a page shows: where one is, and the page's one primary action. */
+class Shell {
+  crumbs = $state.raw<Crumb[]>([]);
+  action = $state.raw<Snippet | null>(null);
+  collapsed = $state(globalThis.localStorage?.getItem('fermata-sidebar') === 'collapsed');
+  menuOpen = $state(false);
+  paletteOpen = $state(false);
+
+  toggleSidebar() {
+    this.collapsed = !this.collapsed;
+    localStorage.setItem('fermata-sidebar', this.collapsed ? 'collapsed' : 'open');
+  }
+}
+
+export const shell = new Shell();
+
+/** Work that goes on whichever page is open: campaigns being sent, files being imported. */
+class RunningWork {
+  campaigns = $state.raw<CampaignRow[]>([]);
+  imports = $state.raw<Import[]>([]);
+  total = $derived(this.campaigns.length + this.imports.length);
+
+  async refresh() {
+    try {
+      const [campaigns, imports] = await Promise.all([
+        get<Page<CampaignRow>>('/campaigns', { state: 'running', limit: 10 }),
+        get<Page<Import>>('/imports', { limit: 10 }),
+      ]);
+      this.campaigns = campaigns.data;
+      this.imports = imports.data.filter((one) => ['queued', 'validating', 'running'].includes(one.state));
+    } catch {
+      // The tray is a convenience; the pages themselves report what is wrong.
+      this.campaigns = [];
+      this.imports = [];
+    }
+  }
+
+  watch(): () => void {
+    void this.refresh();
+    const timer = setInterval(() => { if (!document.hidden) void this.refresh(); }, 8000);
+    return () => clearInterval(timer);
+  }
+}
+
+export const running = new RunningWork();
+
+/** Customers by address, for the palette; empty when the text is too short or the search fails. */
+export async function findPeople(text: string, signal: AbortSignal): Promise<Customer[]> {
+  if (text.trim().length < 2) return [];
+  try {
+    return (await get<Page<Customer>>('/customers', { search: text.trim(), limit: 6 }, signal)).data;
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,10 @@
+import { account } from './en/account.ts';
+import { audience } from './en/audience.ts';
+import { campaigns } from './en/campaigns.ts';
+import { common, states } from './en/common.ts';
+import { delivery } from './en/delivery.ts';
+import { settings } from './en/settings.ts';
+import { shell } from './en/shell.ts';
+
+/** Every word on the screens, in English. */
+export const strings = { account, audience, campaigns, common, delivery, settings, shell, states: states as Record<string, string> };
