@@ -155,8 +155,10 @@ create table mail (
   kind text not null check (kind in ('campaign', 'journey', 'transactional')),
   ref_id uuid not null,
   open boolean not null default false,
+  epoch integer not null default 0,
   created_at timestamptz not null default now()
 );
+comment on column mail.epoch is 'the newest fencing epoch given to a lane of this mail: no two attempts share one';
 comment on column mail.open is 'the pause switch: no intent is granted while it is false';
 
 create table campaign (
@@ -234,11 +236,12 @@ create table lane (
   id bigint generated always as identity primary key,
   mail_no integer not null references mail,
   slice_id bigint not null references slice on delete cascade,
-  next_ordinal integer not null,
-  last_ordinal integer not null,
+  shard smallint not null,
+  sessions smallint not null,
   epoch integer not null default 0
 );
 create index lane_mail on lane (mail_no);
+comment on column lane.shard is 'row of mail_count this lane counts in, so that lanes never wait for each other';
 comment on column lane.epoch is 'fencing: a new attempt raises it, and a stopped worker that wakes gets no rows';
 
 create table retry (
@@ -276,6 +279,7 @@ comment on table event is 'opens, clicks, unsubscribes, bounces as they arrived;
 create table mail_count (
   mail_no integer not null references mail on delete cascade,
   hour timestamptz not null,
+  shard smallint not null default 0,
   sent integer not null default 0,
   failed integer not null default 0,
   skipped integer not null default 0,
@@ -286,9 +290,9 @@ create table mail_count (
   unique_clicked integer not null default 0,
   unsubscribed integer not null default 0,
   bounced integer not null default 0,
-  primary key (mail_no, hour)
+  primary key (mail_no, hour, shard)
 ) with (fillfactor = 50);
-comment on table mail_count is 'report counters per UTC hour, updated in the transaction that causes them; reports sum these, never scan the ledger';
+comment on table mail_count is 'report counters per UTC hour and lane (shard 0: engagement), updated in the transaction that causes them; reports sum these, never scan the ledger';
 
 create table link_count (
   mail_no integer not null,

@@ -1,0 +1,217 @@
+import { statement, type Sql, type Statement } from '../db/sql.ts';
+
+/** States of a message; the numbers stand in the table. */
+export const messageStates = { pending: 0, sending: 1, sent: 2, failed: 3, skipped: 4, in_doubt: 5 } as const;
+
+/** An attempt's hold on a lane: without it no row is granted. */
+export interface Hold {
+  readonly mailNo: number;
+  readonly laneId: number;
+  readonly epoch: number;
+  /** Row of the counters this lane writes. */
+  readonly shard: number;
+}
+
+/** What ended without questions: accepted, or not known. Refusals go through `settleRefusals`. */
+export interface Ended {
+  readonly ordinal: number;
+  readonly state: 2 | 3 | 5;
+  readonly reason: string | null;
+  readonly reply: string;
+}
+
+export interface TickResult {
+  readonly granted: readonly number[];
+  readonly skipped: readonly number[];
+}
+
+/** A definite "not sent" and what it means. */
+export interface Refusal {
+  readonly ordinal: number;
+  /** `requeue`: pending again and no attempt used. `retry`: due again at `dueInMs`. `fail`: ended. */
+  readonly verdict: 'requeue' | 'retry' | 'fail';
+  readonly usesAttempt: boolean;
+  readonly dueInMs: number;
+  readonly reason: string | null;
+  readonly reply: string;
+  /** Suppress the address: it is dead. */
+  readonly isHardBounce: boolean;
+  readonly bounceClass: 'hard' | 'soft' | 'block' | null;
+}
+
+/**
+ * Writes what ended and asks for what comes next, in one statement: its commit is the intent of the granted messages,
+ * and no other way leads to `sending`. Suppression, pause (`mail.open`) and ownership (`lane.epoch`) are checked in it.
+ * $1-$4 ended: ordinals, states, reasons, replies; $5 mail; $6 epoch; $7 wanted ordinals; $8 lane; $9 shard.
+ */
+function tickText(takesRetries: boolean): string {
+  return /* sql */ `
+with ended as (
+  update message m set state = u.state, reason = u.reason, reply = u.reply, ended_at = clock_timestamp()
+    from unnest($1::int[], $2::int2[], $3::text[], $4::text[]) u(ordinal, state, reason, reply)
+   where m.mail_no = $5 and m.ordinal = u.ordinal and m.epoch = $6 and m.state = 1
+  returning m.state),
+granted as (
+  update message m
+     set state = case when c.mailable and c.erased_at is null then 1 else 4 end,
+         reason = case when c.mailable and c.erased_at is null then null when c.erased_at is not null then 'erased'
+                       when c.is_unsubscribed then 'unsubscribed' when c.is_bounced then 'bounced' else 'suppressed' end,
+         epoch = $6, attempt = m.attempt + 1, started_at = clock_timestamp()
+    from customer c, lane l, mail
+   where m.mail_no = $5 and m.ordinal = any($7::int[]) and m.state = 0 and c.id = m.customer_id
+     and l.id = $8 and l.epoch = $6 and mail.no = $5 and mail.open
+  returning m.ordinal, m.state),
+${takesRetries ? 'taken as (delete from retry r using granted g where r.mail_no = $5 and r.ordinal = g.ordinal),' : ''}
+counted as (
+  insert into mail_count (mail_no, hour, shard, sent, failed, skipped, in_doubt)
+  select $5, date_trunc('hour', now(), 'UTC'), $9, count(*) filter (where state = 2), count(*) filter (where state = 3),
+         count(*) filter (where state = 4), count(*) filter (where state = 5)
+    from (select state from ended union all select state from granted where state = 4) s having count(*) > 0
+  on conflict (mail_no, hour, shard) do update
+     set sent = mail_count.sent + excluded.sent, failed = mail_count.failed + excluded.failed,
+         skipped = mail_count.skipped + excluded.skipped, in_doubt = mail_count.in_doubt + excluded.in_doubt)
+select ordinal, state from granted union all select count(*)::int, -1::int2 from ended`;
+}
+const tickStatement = statement('ledger-tick', tickText(false));
+const retryTickStatement = statement('ledger-tick-retry', tickText(true));
+
+/** Outcomes of an attempt that lost its hold: the rows were put in doubt meanwhile, and this is the evidence. */
+const lateStatement = statement('ledger-late', /* sql */ `
+with late as (
+  update message m set state = u.state, reason = u.reason, reply = u.reply, ended_at = clock_timestamp()
+    from unnest($1::int[], $2::int2[], $3::text[], $4::text[]) u(ordinal, state, reason, reply)
+   where m.mail_no = $5 and m.ordinal = u.ordinal and m.epoch = $6 and m.state = 5 and u.state <> 5
+  returning m.state)
+insert into mail_count (mail_no, hour, shard, sent, failed, in_doubt)
+select $5, date_trunc('hour', now(), 'UTC'), $7, count(*) filter (where state = 2), count(*) filter (where state = 3), -count(*) from late having count(*) > 0
+on conflict (mail_no, hour, shard) do update
+   set sent = mail_count.sent + excluded.sent, failed = mail_count.failed + excluded.failed, in_doubt = mail_count.in_doubt + excluded.in_doubt`);
+
+/**
+ * Begins an attempt: takes a new epoch for the lane, and what an earlier attempt left `sending` in the range becomes in doubt.
+ * @returns undefined when the lane is gone: a newer run of the campaign has made others
+ */
+export async function takeHold(sql: Sql, input: { mailNo: number; laneId: number; from: number; to: number }): Promise<{ hold: Hold; sessions: number } | undefined> {
+  return sql.transaction(async (tx) => {
+    const mail = await tx.first<{ epoch: number }>('update mail set epoch = epoch + 1 where no = $1 returning epoch', [input.mailNo]);
+    if (mail === undefined) return undefined;
+    const lane = await tx.first<{ shard: number; sessions: number }>('update lane set epoch = $3 where id = $1 and mail_no = $2 returning shard, sessions', [input.laneId, input.mailNo, mail.epoch]);
+    if (lane === undefined) return undefined;
+    await doubt(tx, { mailNo: input.mailNo, from: input.from, to: input.to, before: mail.epoch, shard: lane.shard });
+    return { hold: { mailNo: input.mailNo, laneId: input.laneId, epoch: mail.epoch, shard: lane.shard }, sessions: lane.sessions };
+  });
+}
+
+/** Rows that an older epoch left `sending` become in doubt: the server may have taken them. @returns how many */
+export async function doubt(sql: Sql, range: { mailNo: number; from: number; to: number; before: number; shard: number }): Promise<number> {
+  const count = await sql.run(
+    `update message set state = 5, reason = 'interrupted', ended_at = now() where mail_no = $1 and ordinal between $2 and $3 and state = 1 and epoch < $4`,
+    [range.mailNo, range.from, range.to, range.before],
+  );
+  if (count > 0) {
+    await sql.run(
+      `insert into mail_count (mail_no, hour, shard, in_doubt) values ($1, date_trunc('hour', now(), 'UTC'), $2, $3)
+       on conflict (mail_no, hour, shard) do update set in_doubt = mail_count.in_doubt + excluded.in_doubt`,
+      [range.mailNo, range.shard, count],
+    );
+  }
+  return count;
+}
+
+/** One tick. Outcomes that found their row in doubt are written there too. */
+export async function tick(sql: Sql, hold: Hold, ended: readonly Ended[], wanted: readonly number[], takesRetries: boolean): Promise<TickResult> {
+  const columns = [ended.map((e) => e.ordinal), ended.map((e) => e.state), ended.map((e) => e.reason), ended.map((e) => e.reply)];
+  const query: Statement = takesRetries ? retryTickStatement : tickStatement;
+  const rows = await sql.rows<{ ordinal: number; state: number }>(query, [...columns, hold.mailNo, hold.epoch, wanted, hold.laneId, hold.shard]);
+  const granted: number[] = [];
+  const skipped: number[] = [];
+  let written = 0;
+  for (const row of rows) {
+    if (row.state === messageStates.sending) granted.push(row.ordinal);
+    else if (row.state === messageStates.skipped) skipped.push(row.ordinal);
+    else written = row.ordinal;
+  }
+  if (written < ended.length) await sql.run(lateStatement, [...columns, hold.mailNo, hold.epoch, hold.shard]);
+  return { granted, skipped };
+}
+
+/** Why nothing was granted. */
+export async function standing(sql: Sql, hold: Hold): Promise<'open' | 'closed' | 'fenced'> {
+  const row = await sql.first<{ open: boolean; epoch: number }>('select mail.open, l.epoch from mail, lane l where mail.no = $1 and l.id = $2', [hold.mailNo, hold.laneId]);
+  if (row === undefined || row.epoch !== hold.epoch) return 'fenced';
+  return row.open ? 'open' : 'closed';
+}
+
+const refusedStatement = statement('ledger-refused', /* sql */ `
+update message m
+   set state = case u.verdict when 'fail' then 3 else 0 end, reason = u.reason, reply = u.reply,
+       attempt = m.attempt - case when u.uses_attempt then 0 else 1 end, ended_at = case u.verdict when 'fail' then clock_timestamp() end
+  from unnest($1::int[], $2::text[], $3::boolean[], $4::text[], $5::text[]) u(ordinal, verdict, uses_attempt, reason, reply)
+ where m.mail_no = $6 and m.ordinal = u.ordinal and m.epoch = $7 and m.state = 1
+returning m.ordinal, m.customer_id as "customerId", m.attempt`);
+
+/**
+ * Settles refusals in one transaction: states, retries, and for dead addresses the suppression, the customer's flags,
+ * the event and the outbox row. Rows that are no longer this attempt's are left alone.
+ * @returns whether the outbox has something new
+ */
+export async function settleRefusals(sql: Sql, hold: Hold, refusals: readonly Refusal[]): Promise<boolean> {
+  return sql.transaction(async (tx) => {
+    const rows = await tx.rows<{ ordinal: number; customerId: number }>(refusedStatement, [
+      refusals.map((r) => r.ordinal), refusals.map((r) => r.verdict), refusals.map((r) => r.usesAttempt), refusals.map((r) => r.reason), refusals.map((r) => r.reply),
+      hold.mailNo, hold.epoch,
+    ]);
+    const customerByOrdinal = new Map(rows.map((row) => [row.ordinal, row.customerId]));
+    const mine = refusals.filter((refusal) => customerByOrdinal.has(refusal.ordinal));
+    const retries = mine.filter((refusal) => refusal.verdict === 'retry');
+    if (retries.length > 0) {
+      await tx.run(
+        `insert into retry (mail_no, ordinal, due_at) select $1, o, now() + make_interval(secs => d / 1000.0) from unnest($2::int[], $3::float8[]) u(o, d)
+         on conflict (mail_no, ordinal) do update set due_at = excluded.due_at`,
+        [hold.mailNo, retries.map((r) => r.ordinal), retries.map((r) => r.dueInMs)],
+      );
+    }
+    const failed = mine.filter((refusal) => refusal.verdict === 'fail');
+    if (failed.length === 0) return false;
+    const bounced = failed.filter((refusal) => refusal.bounceClass !== null);
+    await tx.run(
+      `insert into mail_count (mail_no, hour, shard, failed, bounced) values ($1, date_trunc('hour', now(), 'UTC'), $2, $3, $4)
+       on conflict (mail_no, hour, shard) do update set failed = mail_count.failed + excluded.failed, bounced = mail_count.bounced + excluded.bounced`,
+      [hold.mailNo, hold.shard, failed.length, bounced.length],
+    );
+    if (bounced.length === 0) return false;
+    const of = (refusal: Refusal) => customerByOrdinal.get(refusal.ordinal) ?? 0;
+    await tx.run(
+      `insert into event (type, customer_id, mail_no, ordinal, occurred_at, source, detail)
+       select 'bounced', c, $1, o, now(), 'smtp', jsonb_build_object('class', k, 'reply', r) from unnest($2::bigint[], $3::int[], $4::text[], $5::text[]) u(c, o, k, r)`,
+      [hold.mailNo, bounced.map(of), bounced.map((r) => r.ordinal), bounced.map((r) => r.bounceClass), bounced.map((r) => r.reply)],
+    );
+    const dead = bounced.filter((refusal) => refusal.isHardBounce);
+    if (dead.length === 0) return false;
+    await suppress(tx, { customerIds: dead.map(of), reason: 'hard_bounce', source: 'webhook', causes: dead.map((r) => r.reply) });
+    return true;
+  });
+}
+
+/**
+ * Suppresses customers inside a transaction: their flags, the suppression (a first reason stays, later ones join its
+ * history) and one outbox row. Doing it again changes nothing.
+ */
+export async function suppress(
+  tx: Sql,
+  input: { readonly customerIds: readonly number[]; readonly reason: 'hard_bounce' | 'unsubscribed'; readonly source: 'webhook' | 'tracking_link'; readonly causes: readonly string[] },
+): Promise<void> {
+  const flag = input.reason === 'hard_bounce' ? 'is_bounced' : 'is_unsubscribed';
+  await tx.run(
+    `with asked as (select * from unnest($1::bigint[], $2::text[]) u(id, cause)),
+     locked as (select c.id from customer c join asked on asked.id = c.id order by c.id for update of c),
+     marked as (update customer c set ${flag} = true, is_suppressed = true, version = c.version + 1, updated_at = now()
+       from locked where c.id = locked.id and not (c.${flag} and c.is_suppressed) returning c.id),
+     listed as (insert into suppression (email_key, email, reason, source, cause)
+       select distinct on (c.email_key) c.email_key, c.email, $3, $4, nullif(asked.cause, '') from customer c join asked on asked.id = c.id order by c.email_key
+       on conflict (email_key) do update set history = suppression.history || jsonb_build_object('reason', excluded.reason, 'source', excluded.source, 'cause', excluded.cause, 'at', now())
+         where suppression.reason <> excluded.reason)
+     insert into outbox (topic, ids) select 'customer', array_agg(id) from marked having count(*) > 0`,
+    [input.customerIds, input.causes, input.reason, input.source],
+  );
+}
