@@ -20,5 +20,5 @@ export class DashboardState extends Resource<Dashboard> {
     return Object.fromEntries(steps.map((step) => [step, done(step)])) as Record<Step, boolean>;
   });
 
-  isNew = $derived(!steps.every((step) => this.checklist[step]));
+  isNew = $derived(!(this.checklist.launched && this.checklist.arrived));
 }
