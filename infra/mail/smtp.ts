@@ -23,10 +23,10 @@ const CONNECT_TIMEOUT_MS = 20_000;
 const GREETING_TIMEOUT_MS = 20_000;
 
 interface SmtpError extends Error {
-  readonly code?: string;
-  readonly command?: string;
-  readonly responseCode?: number;
-  readonly response?: string;
+  readonly code?: string | undefined;
+  readonly command?: string | undefined;
+  readonly responseCode?: number | undefined;
+  readonly response?: string | undefined;
 }
 
 /** Connects, secures and signs in. @throws SessionError naming the phase that failed and the server's words */
@@ -117,6 +117,8 @@ class SmtpSession implements Session {
         resolve(outcome);
       };
       const fail = (error: SmtpError) => {
+        // Closing below announces itself; the first cause stands.
+        this.#onBroken = null;
         const outcome = toOutcome(error, handedOver);
         const isRecipientRefused = outcome.kind === 'refused' && outcome.stage === 'recipient' && outcome.reply.code !== 421;
         if (!isRecipientRefused || !this.#isOpen) {

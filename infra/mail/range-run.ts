@@ -1,0 +1,287 @@
+import { ATTEMPTS, classify, failureReasons, retryDelayMs } from '#domain/delivery/reply.ts';
+import { AppError } from '#domain/shared/errors.ts';
+import type { Clock } from '../clock.ts';
+import type { Sql } from '../db/sql.ts';
+import { fieldsOf, type CompiledMail } from './content.ts';
+import { settleRefusals, standing, tick, type Ended, type Hold, type Refusal } from './ledger.ts';
+import type { SessionPool } from './pool.ts';
+import type { Outcome, Session } from './providers/provider.ts';
+import { pageStatement, retryPageStatement, type PageRow } from './pages.ts';
+
+export interface RangeResult {
+  /** The first ordinal that may still be pending; past the range when none is. */
+  readonly next: number;
+  readonly sent: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly inDoubt: number;
+  readonly deferred: number;
+  /** Why it ended early: the mail was closed, the worker drains, or the connection broke. */
+  readonly stop: null | { readonly kind: 'closed' | 'draining' } | { readonly kind: 'broken'; readonly reason: string; readonly detail: string };
+}
+
+export interface RangeRunOptions {
+  readonly sql: Sql;
+  readonly hold: Hold;
+  readonly mail: CompiledMail;
+  readonly pool: SessionPool;
+  readonly clock: Clock;
+  readonly from: number;
+  readonly to: number;
+  /** Reads the due retries of the whole mail instead of the range's fresh messages. */
+  readonly takesRetries: boolean;
+  readonly sessions: number;
+  /** Called at least every 2 seconds while the run goes on. */
+  readonly alive: () => void;
+  readonly onOutbox: () => void;
+  readonly onProblem: (problem: string, error: unknown) => void;
+}
+
+const PAGE = 1_000;
+const REFILL_BELOW = 400;
+const ALIVE_EVERY_MS = 1_000;
+const BUSY_SERVER_DELAY_MS = 60_000;
+const LOST_RETRY_DELAY_MS = 5_000;
+
+/** A message on its way: the person and the attempt this is. */
+type Flight = PageRow & { readonly session: Session };
+
+/**
+ * One attempt at one range. A tick writes what ended and grants as many messages as sessions are free; the next tick
+ * starts when the last has returned, so many sessions hide the commit's latency.
+ */
+export class RangeRun {
+  readonly #o: RangeRunOptions;
+  #queue: PageRow[] = [];
+  #paged: number;
+  #isPaging = false;
+  #isExhausted = false;
+  #free: Session[] = [];
+  #borrowed = 0;
+  #borrowing = 0;
+  #inFlight = 0;
+  #ended: Ended[] = [];
+  #refused: { readonly refusal: Refusal; readonly flight: Flight }[] = [];
+  #stop: RangeResult['stop'] = null;
+  #failure: unknown;
+  #wake: (() => void) | null = null;
+  #wakeTimer: NodeJS.Timeout | null = null;
+  #counts = { sent: 0, failed: 0, skipped: 0, inDoubt: 0, deferred: 0 };
+
+  constructor(options: RangeRunOptions) {
+    this.#o = options;
+    this.#paged = options.from - 1;
+  }
+
+  /** No new intents from now on. */
+  drain(): void {
+    this.#stop ??= { kind: 'draining' };
+    this.#signal();
+  }
+
+  async run(): Promise<RangeResult> {
+    const beat = setInterval(this.#o.alive, ALIVE_EVERY_MS);
+    try {
+      await this.#loop();
+    } finally {
+      clearInterval(beat);
+      if (this.#wakeTimer !== null) clearTimeout(this.#wakeTimer);
+      for (const session of this.#free) this.#o.pool.giveBack(session);
+    }
+    const waiting = this.#queue.reduce((lowest, person) => Math.min(lowest, person.ordinal), this.#isExhausted ? this.#o.to + 1 : this.#paged + 1);
+    return { next: waiting, ...this.#counts, stop: this.#stop };
+  }
+
+  async #loop(): Promise<void> {
+    for (;;) {
+      if (this.#failure !== undefined && this.#inFlight === 0) throw this.#failure;
+      if (this.#refused.length > 0) await this.#settle();
+      if (this.#o.pool.stop !== null && this.#stop === null) this.#stop = { kind: 'broken', ...this.#o.pool.stop };
+      const mayGrant = this.#stop === null && this.#failure === undefined;
+      if (mayGrant) {
+        this.#page();
+        this.#borrow();
+      }
+      const wanted = mayGrant ? this.#queue.splice(0, this.#free.length) : [];
+      if (wanted.length === 0 && this.#ended.length === 0) {
+        const isDone = !mayGrant || (this.#queue.length === 0 && this.#isExhausted);
+        if (this.#inFlight === 0 && this.#borrowing === 0 && this.#refused.length === 0 && !this.#isPaging && isDone) {
+          if (this.#failure !== undefined) throw this.#failure;
+          return;
+        }
+        if (this.#refused.length === 0) await this.#woken();
+        continue;
+      }
+      await this.#tick(wanted);
+    }
+  }
+
+  async #tick(wanted: readonly PageRow[]): Promise<void> {
+    const ended = this.#ended;
+    this.#ended = [];
+    const { granted, skipped } = await tick(this.#o.sql, this.#o.hold, ended, wanted.map((person) => person.ordinal), this.#o.takesRetries);
+    this.#counts.skipped += skipped.length;
+    const isGranted = new Set(granted);
+    for (const person of wanted) if (isGranted.has(person.ordinal)) this.#send(person);
+    if (granted.length + skipped.length < wanted.length) await this.#explain(wanted, isGranted, new Set(skipped));
+  }
+
+  /** Rows that were not granted: the mail is closed, somebody else owns the lane, or they had ended already. */
+  async #explain(wanted: readonly PageRow[], granted: ReadonlySet<number>, skipped: ReadonlySet<number>): Promise<void> {
+    const state = await standing(this.#o.sql, this.#o.hold);
+    if (state === 'fenced') this.#failure ??= new AppError('unavailable', 'This lane was given to a newer attempt.');
+    if (state !== 'closed') return;
+    this.#stop ??= { kind: 'closed' };
+    this.#queue.push(...wanted.filter((person) => !granted.has(person.ordinal) && !skipped.has(person.ordinal)));
+  }
+
+  #send(person: PageRow): void {
+    const session = this.#free.pop();
+    if (session === undefined) throw new Error('a message was granted without a free session');
+    const flight: Flight = { ...person, session };
+    let mail;
+    try {
+      mail = this.#o.mail.render({ ordinal: person.ordinal, email: person.email, fields: fieldsOf(person as never, this.#o.mail.paths) }, this.#o.clock.now());
+    } catch (error) {
+      this.#counts.failed += 1;
+      this.#ended.push({ ordinal: person.ordinal, state: 3, reason: 'render', reply: error instanceof Error ? error.message.slice(0, 300) : 'unreadable' });
+      this.#free.push(session);
+      return;
+    }
+    this.#inFlight += 1;
+    void session.send([mail]).then(
+      (outcomes) => this.#land(flight, outcomes[0] ?? { kind: 'unknown', problem: 'no outcome' }),
+      (error: unknown) => this.#land(flight, { kind: 'unknown', problem: String(error).slice(0, 300) }),
+    ).catch((error: unknown) => { this.#failure ??= error; }).finally(() => this.#signal());
+  }
+
+  #refuse(flight: Flight, refusal: Refusal): void {
+    // A retry's row in the table of retries went with its grant, so it is written again.
+    const again = this.#o.takesRetries && refusal.verdict === 'requeue' ? { ...refusal, verdict: 'retry' as const, dueInMs: LOST_RETRY_DELAY_MS } : refusal;
+    this.#refused.push({ flight, refusal: again });
+  }
+
+  #land(flight: Flight, outcome: Outcome): void {
+    this.#inFlight -= 1;
+    const { pool } = this.#o;
+    switch (outcome.kind) {
+      case 'sent':
+        this.#counts.sent += 1;
+        pool.answered(outcome.reply, undefined);
+        this.#ended.push({ ordinal: flight.ordinal, state: 2, reason: null, reply: outcome.reply });
+        return this.#release(flight.session);
+      case 'unknown':
+        this.#counts.inDoubt += 1;
+        this.#ended.push({ ordinal: flight.ordinal, state: 5, reason: 'no_answer', reply: outcome.problem });
+        return this.#release(flight.session);
+      case 'lost':
+        pool.lost(this.#o.clock.now(), outcome.problem);
+        return this.#refuse(flight, { ...requeue, ordinal: flight.ordinal, reply: outcome.problem });
+      case 'refused': {
+        const kind = classify(outcome.stage, outcome.reply);
+        pool.answered(outcome.reply.text, kind);
+        this.#refuse(flight, toRefusal(flight, kind, outcome.reply.text));
+      }
+    }
+  }
+
+  /** Refusals are settled before their session is free again, so that doubts never outnumber sessions. */
+  async #settle(): Promise<void> {
+    const settled = this.#refused;
+    this.#refused = [];
+    if (await settleRefusals(this.#o.sql, this.#o.hold, settled.map((each) => each.refusal))) this.#o.onOutbox();
+    for (const { refusal, flight } of settled) {
+      if (refusal.verdict === 'fail') this.#counts.failed += 1;
+      else if (refusal.verdict === 'retry') this.#counts.deferred += 1;
+      else this.#queue.push({ ordinal: flight.ordinal, email: flight.email, attempt: flight.attempt, ...rest(flight) });
+      this.#release(flight.session);
+    }
+  }
+
+  #release(session: Session): void {
+    if (session.isUsable) this.#free.push(session);
+    else {
+      this.#borrowed -= 1;
+      this.#o.pool.giveBack(session);
+    }
+  }
+
+  /** Opens what is missing, without waiting for it. */
+  #borrow(): void {
+    this.#free = this.#free.filter((session) => {
+      if (session.isUsable) return true;
+      this.#borrowed -= 1;
+      this.#o.pool.giveBack(session);
+      return false;
+    });
+    const needed = Math.min(this.#o.sessions, this.#inFlight + this.#queue.length);
+    while (this.#borrowed + this.#borrowing < needed) {
+      const wait = this.#o.pool.waitMs(this.#o.clock.now());
+      if (wait > 0) return this.#wakeIn(wait);
+      this.#borrowing += 1;
+      void this.#o.pool.borrow(() => this.#o.clock.now()).then(
+        (session) => {
+          if (session === undefined) return;
+          this.#borrowed += 1;
+          this.#free.push(session);
+        },
+        (error: unknown) => { this.#failure ??= error; },
+      ).finally(() => { this.#borrowing -= 1; this.#signal(); });
+    }
+  }
+
+  #page(): void {
+    if (this.#isPaging || this.#isExhausted || this.#queue.length >= REFILL_BELOW) return;
+    this.#isPaging = true;
+    const { sql, hold, mail, to, takesRetries } = this.#o;
+    const withCustom = mail.paths.some((path) => path.startsWith('custom.'));
+    const query = takesRetries
+      ? sql.rows<PageRow>(retryPageStatement(withCustom), [hold.mailNo, PAGE])
+      : sql.rows<PageRow>(pageStatement(withCustom), [hold.mailNo, this.#paged, to, PAGE]);
+    void query.then(
+      (rows) => {
+        this.#queue.push(...rows);
+        this.#paged = rows.at(-1)?.ordinal ?? this.#paged;
+        // One page of due retries a run: what is left has its turn in the next.
+        this.#isExhausted = takesRetries || rows.length < PAGE;
+      },
+      (error: unknown) => { this.#failure ??= error; },
+    ).finally(() => { this.#isPaging = false; this.#signal(); });
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => { this.#wake = resolve; });
+  }
+
+  #wakeIn(ms: number): void {
+    this.#wakeTimer ??= setTimeout(() => { this.#wakeTimer = null; this.#signal(); }, ms);
+  }
+
+  #signal(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}
+
+const requeue = { verdict: 'requeue', usesAttempt: false, dueInMs: 0, reason: null, isHardBounce: false, bounceClass: null } as const;
+
+function toRefusal(flight: Flight, kind: ReturnType<typeof classify>, text: string): Refusal {
+  const base = { ordinal: flight.ordinal, reply: text };
+  if (kind === 'login' || kind === 'sender') return { ...requeue, ...base };
+  if (kind === 'later') return { ...requeue, ...base, verdict: 'retry', dueInMs: BUSY_SERVER_DELAY_MS };
+  if (kind === 'deferred') {
+    const delay = retryDelayMs(flight.attempt + 1);
+    if (flight.attempt + 1 < ATTEMPTS && delay !== null) return { ...requeue, ...base, verdict: 'retry', usesAttempt: true, dueInMs: delay };
+    return { ...requeue, ...base, verdict: 'fail', usesAttempt: true, reason: 'temporary', bounceClass: 'soft' };
+  }
+  return {
+    ...requeue, ...base, verdict: 'fail', usesAttempt: true, reason: failureReasons[kind],
+    isHardBounce: kind === 'hard', bounceClass: kind === 'content' ? 'block' : kind,
+  };
+}
+
+function rest(flight: Flight): Omit<Flight, 'session' | 'ordinal' | 'email' | 'attempt'> {
+  const { session: _session, ordinal: _ordinal, email: _email, attempt: _attempt, ...others } = flight;
+  return others;
+}

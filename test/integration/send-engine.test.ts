@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCampaignActivities } from '../../activities/campaign.ts';
+import { engineOf } from '../../infra/mail/create-engine.ts';
+import type { SendEngine } from '../../infra/mail/engine.ts';
+import { createLaunchedCampaign, ledgerOf, type CampaignSetup, type TestCampaign } from '../support/campaign.ts';
+import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
+import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
+
+let organization: TestOrganization;
+let sink: SmtpSink;
+let engine: SendEngine;
+
+beforeAll(async () => {
+  organization = await createTestOrganization();
+  sink = await startSmtpSink();
+  engine = engineOf(organization.container);
+}, 60_000);
+afterAll(async () => {
+  engine.close();
+  await sink.close();
+  await organization.close();
+});
+
+async function frozen(setup: Omit<CampaignSetup, 'port'> & { readonly port?: number }): Promise<{ campaign: TestCampaign; lane: number; last: number }> {
+  const activities = createCampaignActivities(organization.container);
+  const campaign = await createLaunchedCampaign(organization, { port: sink.port, ...setup });
+  const last = await activities.freezeAudience(campaign);
+  const lanes = await activities.openLanes(campaign);
+  return { campaign, lane: lanes.ids[0] ?? 0, last };
+}
+
+const alive = () => undefined;
+const rowsOf = async (recipients: readonly string[]) => (await sink.rows()).filter((row) => recipients.includes(row.recipient));
+
+test('every recipient gets one mail and the ledger says so', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: 300 });
+  expect(last).toBe(300);
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  expect(result).toMatchObject({ sent: 300, failed: 0, inDoubt: 0, next: 301, stop: null });
+  expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ sent: 300 });
+  const sent = (await sink.rows()).filter((row) => row.recipient.startsWith('user'));
+  expect(new Set(sent.map((row) => row.recipient)).size).toBe(300);
+  expect(sent).toHaveLength(300);
+  const again = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  expect(again.sent).toBe(0);
+});
+
+test('each answer of a server ends where it belongs', async () => {
+  const recipients = ['rcpt550.1@x.example', 'rcpt450.1@x.example', 'dot451.1@x.example', 'dot454.1@x.example', 'dot550.1@x.example', 'dotdrop-fin.1@x.example', 'dotdrop-rst.1@x.example', 'ok.1@x.example'];
+  const { campaign, lane, last } = await frozen({ recipients });
+  await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const rows = await organization.container.tenants.use(organization.orgId, ({ sql }) =>
+    sql.rows<{ email: string; state: number; reason: string | null; attempt: number; bounced: boolean; retry: boolean }>(
+      `select c.email, m.state, m.reason, m.attempt, c.is_bounced as bounced, r.ordinal is not null as retry from message m join customer c on c.id = m.customer_id
+         left join retry r on r.mail_no = m.mail_no and r.ordinal = m.ordinal where m.mail_no = $1`,
+      [campaign.mailNo],
+    ));
+  const by = Object.fromEntries(rows.map((row) => [row.email.split('.')[0], [row.state, row.reason, row.attempt, row.bounced, row.retry]]));
+  expect(by).toEqual({
+    'rcpt550': [3, 'hard_bounce', 1, true, false],
+    'rcpt450': [0, null, 1, false, true],
+    'dot451': [0, null, 1, false, true],
+    'dot454': [0, null, 0, false, true],
+    'dot550': [3, 'blocked', 1, false, false],
+    'dotdrop-fin': [5, 'no_answer', 1, false, false],
+    'dotdrop-rst': [5, 'no_answer', 1, false, false],
+    'ok': [2, null, 1, false, false],
+  });
+  const suppressed = await organization.container.tenants.use(organization.orgId, ({ sql }) =>
+    sql.rows('select s.reason, s.source from suppression s where email_key = $1', ['rcpt550.1@x.example']));
+  expect(suppressed).toEqual([{ reason: 'hard_bounce', source: 'webhook' }]);
+});
+
+test('a deferred recipient is tried again when due, and only once', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: ['rcpt450.2@x.example'] });
+  await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const early = await engine.sendRetries({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  expect(early.deferred).toBe(0);
+  await organization.container.tenants.use(organization.orgId, async ({ sql }) => {
+    await sql.run("update retry set due_at = now() - interval '1 second'");
+    await sql.run("update customer set email = 'ok.2@x.example' where email = 'rcpt450.2@x.example'");
+  });
+  const due = await engine.sendRetries({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  expect(due.sent).toBe(1);
+  expect(await rowsOf(['ok.2@x.example'])).toHaveLength(1);
+});
+
+test('who is suppressed after the freeze is skipped', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: ['gone.3@x.example', 'here.3@x.example'] });
+  await organization.container.tenants.use(organization.orgId, ({ sql }) => sql.run("update customer set is_unsubscribed = true where email = 'gone.3@x.example'"));
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  expect(result).toMatchObject({ sent: 1, skipped: 1 });
+  expect(await rowsOf(['gone.3@x.example'])).toHaveLength(0);
+});
+
+test('a closed mail lets nothing out and the range comes back', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: ['a.4@x.example', 'b.4@x.example'] });
+  await createCampaignActivities(organization.container).pauseCampaign(campaign, { reason: 'user', detail: null });
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  expect(result).toMatchObject({ sent: 0, next: 1, stop: { kind: 'closed' } });
+  expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ pending: 2 });
+});
+
+test('a refused sender stops the campaign and blames nobody', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: ['a.5@x.example', 'b.5@x.example'], fromEmail: 'mail550@shop.example' });
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  expect(result.stop).toMatchObject({ kind: 'broken', reason: 'sender_refused' });
+  expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ pending: 2 });
+});
+
+test('a session that breaks before the message was handed over loses nobody', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: ['data354drop.6@x.example'] });
+  const run = engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await organization.container.tenants.use(organization.orgId, ({ sql }) => sql.run('update mail set open = false where no = $1', [campaign.mailNo]));
+  expect((await run).stop).toEqual({ kind: 'closed' });
+  expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ pending: 1 });
+});
