@@ -13,7 +13,9 @@ export interface CampaignSetup {
   readonly recipients: readonly string[] | number;
   readonly port: number;
   readonly parallel?: number;
+  readonly host?: string;
   readonly html?: string;
+  readonly text?: string;
   readonly subject?: string;
   readonly fromEmail?: string;
   readonly username?: string;
@@ -44,14 +46,14 @@ export async function createLaunchedCampaign(organization: TestOrganization, set
     );
     await sql.run(
       `insert into connection (id, name, vendor, settings, parallel) values ($1, $2, 'smtp', $3, $4)`,
-      [connectionId, `Sink ${connectionId}`, JSON.stringify({ host: '127.0.0.1', port: setup.port, secure: 'none', username: setup.username ?? '' }), setup.parallel ?? 20],
+      [connectionId, `Sink ${connectionId}`, JSON.stringify({ host: setup.host ?? '127.0.0.1', port: setup.port, secure: 'none', username: setup.username ?? '' }), setup.parallel ?? 20],
     );
     const mail = await sql.first<{ no: number }>("insert into mail (kind, ref_id) values ('campaign', $1) returning no", [campaignId]);
     const no = mail?.no ?? 0;
     await sql.run(
-      `insert into campaign (id, mail_no, name, subject, from_name, from_email, html, targets, connection_id, state, phase, created_by, launched_at)
-       values ($1, $2, 'Spring', $3, 'Shop', $4, $5, $6, $7, 'running', 'resolving', 'test', now())`,
-      [campaignId, no, setup.subject ?? 'Hello {{ first_name }}', setup.fromEmail ?? 'news@shop.example', setup.html ?? TEST_HTML, JSON.stringify([{ kind: 'list', id: listId, mode: 'include' }]), connectionId],
+      `insert into campaign (id, mail_no, name, subject, from_name, from_email, html, text, targets, connection_id, state, phase, created_by, launched_at)
+       values ($1, $2, 'Spring', $3, 'Shop', $4, $5, $8, $6, $7, 'running', 'resolving', 'test', now())`,
+      [campaignId, no, setup.subject ?? 'Hello {{ first_name }}', setup.fromEmail ?? 'news@shop.example', setup.html ?? TEST_HTML, JSON.stringify([{ kind: 'list', id: listId, mode: 'include' }]), connectionId, setup.text ?? ''],
     );
     await sql.run('analyze customer');
     return no;
