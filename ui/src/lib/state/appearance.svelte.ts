@@ -1,0 +1,14 @@
+export const accents = ['indigo', 'blue', 'teal', 'rose', 'graphite'] as const;
+export type Accent = (typeof accents)[number];
+
+class Appearance {
+  accent: Accent = $state(accents.find((one) => one === globalThis.localStorage?.getItem('fermata-accent')) ?? 'indigo');
+
+  choose(accent: Accent) {
+    this.accent = accent;
+    localStorage.setItem('fermata-accent', accent);
+    document.documentElement.dataset.accent = accent;
+  }
+}
+
+export const appearance = new Appearance();

@@ -1,0 +1,64 @@
+import { get, post, remove } from '$lib/api/client.ts';
+import type { Campaign, CampaignRow, Progress, Recipient, Report } from '$lib/api/types.ts';
+import { Action } from './action.svelte.ts';
+import { LiveStream } from './live.svelte.ts';
+import { Resource, Rows } from './resource.svelte.ts';
+
+export type Move = 'pause' | 'resume' | 'cancel' | 'duplicate' | 'archive' | 'unarchive';
+
+const act = (id: string, move: Move) => post<Campaign>(`/campaigns/${id}/${move}`, {}, crypto.randomUUID());
+
+export class Campaigns extends Rows<CampaignRow> {
+  constructor() {
+    super('/campaigns');
+  }
+
+  create = new Action((name: string) => post<Campaign>('/campaigns', { name: name.trim() }));
+  move = new Action(async (campaign: CampaignRow, move: Move) => {
+    const moved = await act(campaign.id, move);
+    await this.reload();
+    return moved;
+  });
+  delete = new Action(async (campaign: CampaignRow) => {
+    await remove(`/campaigns/${campaign.id}`);
+    this.drop((row) => row.id === campaign.id);
+    return true;
+  });
+}
+
+/** One launched campaign: its numbers as they happen, its report, its recipients. */
+export class CampaignDetail extends Resource<Campaign> {
+  progress = $state.raw<Progress | null>(null);
+  report: Resource<Report>;
+  recipients: Rows<Recipient>;
+  live = new LiveStream<Progress>((progress) => this.#take(progress));
+  running = $derived(this.value?.state === 'running' || this.value?.state === 'paused');
+
+  constructor(readonly id: string) {
+    super(() => get<Campaign>(`/campaigns/${id}`));
+    this.report = new Resource(() => get<Report>(`/campaigns/${id}/report`));
+    this.recipients = new Rows<Recipient>(`/campaigns/${id}/recipients`);
+  }
+
+  /** Reads the campaign and follows its numbers; opens and clicks go on after it is completed. */
+  follow(): () => void {
+    void this.load().then(() => {
+      if (!this.value) return;
+      this.progress = this.value.progress;
+      if (this.value.state !== 'draft' && this.value.state !== 'scheduled') this.live.open(`/campaigns/${this.id}/live`);
+    });
+    return () => this.live.close();
+  }
+
+  #take(progress: Progress) {
+    this.progress = progress;
+    // What may be done next depends on the state: a change of it is read whole.
+    if (this.value && progress.state !== this.value.state) void this.load();
+  }
+
+  move = new Action(async (move: Move) => {
+    const moved = await act(this.id, move);
+    if (move !== 'duplicate') this.set(moved);
+    return moved;
+  });
+}
