@@ -2,6 +2,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { Migrator, type Migration } from '@mikro-orm/migrations';
 import pg from 'pg';
 import { Migration0001ControlFoundation } from './control/migrations/0001-foundation.ts';
+import { Migration0002ControlAuth } from './control/migrations/0002-auth.ts';
 import { organizationEntities } from './organization/entities/index.ts';
 import { Migration0001Foundation } from './organization/migrations/0001-foundation.ts';
 
@@ -10,7 +11,7 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 type MigrationClass = new (...args: ConstructorParameters<typeof Migration>) => Migration;
 
-export const controlMigrations: readonly MigrationClass[] = [Migration0001ControlFoundation];
+export const controlMigrations: readonly MigrationClass[] = [Migration0001ControlFoundation, Migration0002ControlAuth];
 export const organizationMigrations: readonly MigrationClass[] = [Migration0001Foundation];
 
 /** The newest migration of an organization's schema; a database that is behind it is refused. */

@@ -1,0 +1,54 @@
+import type { Response } from 'express';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { AppError } from '#domain/shared/errors.ts';
+
+/** JSON deeper than this is refused before anything recursive sees it (`JSON.stringify` overflows between 1,000 and 5,000). */
+const MAX_DEPTH = 64;
+const MAX_VALUES = 100_000;
+
+/**
+ * Refuses JSON that is deeper than 64 levels or holds more than 100,000 values; walks without recursion.
+ * @throws AppError `invalid`
+ */
+export function checkShape(json: unknown): void {
+  let level: unknown[] = [json];
+  let values = 0;
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw new AppError('invalid', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (typeof value !== 'object' || value === null) continue;
+      for (const child of Array.isArray(value) ? value : Object.values(value)) next.push(child);
+    }
+    values += next.length;
+    if (values > MAX_VALUES) throw new AppError('invalid', `The body holds more than ${MAX_VALUES} values.`);
+    level = next;
+  }
+}
+
+/** Counts requests per caller in this process and writes `RateLimit-*` and, on refusal, `Retry-After`. */
+export interface Limiter {
+  /** @throws AppError `rate_limited` */
+  take(key: string, res?: Response): Promise<void>;
+}
+
+/** @param points requests in a window of `seconds` */
+export function createLimiter(points: number, seconds: number, refusal: (waitSeconds: number) => string): Limiter {
+  const limiter = new RateLimiterMemory({ points, duration: seconds });
+  const show = (res: Response | undefined, state: RateLimiterRes) => {
+    res?.set({ 'RateLimit-Limit': String(points), 'RateLimit-Remaining': String(state.remainingPoints), 'RateLimit-Reset': String(Math.ceil(state.msBeforeNext / 1_000)) });
+  };
+  return {
+    async take(key, res) {
+      try {
+        show(res, await limiter.consume(key));
+      } catch (error) {
+        if (!(error instanceof RateLimiterRes)) throw error;
+        const wait = Math.max(1, Math.ceil(error.msBeforeNext / 1_000));
+        show(res, error);
+        res?.set('Retry-After', String(wait));
+        throw new AppError('rate_limited', refusal(wait));
+      }
+    },
+  };
+}
