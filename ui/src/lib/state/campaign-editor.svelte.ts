@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { get, patch, post } from '$lib/api/client.ts';
 import type { Campaign, Checks, Connection, CustomerList, Estimate, Page, Rendered, Segment, Target, TestResult } from '$lib/api/types.ts';
 import type { ApiError } from '$lib/api/client.ts';
@@ -33,8 +34,8 @@ export class CampaignEditor {
   saveState = $state<SaveState>('saved');
   savedAt = $state<string | null>(null);
   saveError = $state.raw<ApiError | null>(null);
-  checks: Resource<Checks>;
-  estimate: Resource<Estimate>;
+  checks = new Resource<Checks>(() => get<Checks>(`/campaigns/${this.id}/checks`));
+  estimate = new Resource<Estimate>(() => get<Estimate>(`/campaigns/${this.id}/estimate`));
   rendered = $state.raw<Rendered | null>(null);
   renderError = $state.raw<ApiError | null>(null);
   lists = new Resource<CustomerList[]>(loadLists);
@@ -48,8 +49,6 @@ export class CampaignEditor {
 
   constructor(readonly id: string) {
     this.campaign = new Resource(() => get<Campaign>(`/campaigns/${id}`));
-    this.checks = new Resource(() => get<Checks>(`/campaigns/${id}/checks`));
-    this.estimate = new Resource(() => get<Estimate>(`/campaigns/${id}/estimate`));
   }
 
   connection = $derived(this.connections.value?.find(({ id }) => id === this.draft?.connectionId) ?? null);
@@ -112,8 +111,10 @@ export class CampaignEditor {
   /** Call in an effect: saves 900 ms after the last change, well inside the promised two seconds. */
   autosave(): (() => void) | undefined {
     const changed = Object.keys(this.#changes()).length > 0;
-    if (!changed || this.saveState === 'conflict') return undefined;
-    if (this.saveState === 'saved') this.saveState = 'dirty';
+    // Untracked: a refused save waits for the next change instead of trying itself again and again.
+    const now = untrack(() => this.saveState);
+    if (!changed || now === 'conflict') return undefined;
+    if (now !== 'saving') this.saveState = 'dirty';
     const timer = setTimeout(() => void this.flush(), 900);
     return () => clearTimeout(timer);
   }

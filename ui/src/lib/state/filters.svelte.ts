@@ -13,7 +13,7 @@ export class Filters<Key extends string> {
 
   set(key: Key, value: string | null) {
     this.values[key] = value ?? '';
-    const url = new URL(page.url);
+    const url = new URL(page.url.href);
     if (value) url.searchParams.set(key, value);
     else url.searchParams.delete(key);
     replaceState(url, {});

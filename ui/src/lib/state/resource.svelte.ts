@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { ApiError, get, type Query } from '$lib/api/client.ts';
 import type { Page } from '$lib/api/types.ts';
 
@@ -26,7 +27,8 @@ export class Resource<T> {
   /** Later answers of earlier calls are dropped: the last question asked decides what is shown. */
   async load(): Promise<void> {
     const turn = ++this.#turn;
-    if (this.#value === null) this.status = 'loading';
+    // Untracked: an effect that loads must not run again because what it loaded has come.
+    if (untrack(() => this.#value) === null) this.status = 'loading';
     try {
       const value = await this.#load();
       if (turn !== this.#turn) return;
@@ -62,7 +64,7 @@ export class Rows<T> {
   async load(query: Query = {}): Promise<void> {
     const turn = ++this.#turn;
     this.#query = query;
-    if (this.#rows.length === 0) this.status = 'loading';
+    if (untrack(() => this.#rows.length) === 0) this.status = 'loading';
     try {
       const page = await get<Page<T>>(this.#path, { count: true, ...query });
       if (turn !== this.#turn) return;

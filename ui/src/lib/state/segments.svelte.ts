@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { get, patch, post, remove } from '$lib/api/client.ts';
 import type { Count, Customer, Field, Rule, Segment } from '$lib/api/types.ts';
 import { describe, emptyRule, fieldChoices, isComplete } from '$lib/segment/rule.ts';
@@ -46,7 +47,7 @@ export class SegmentEditor {
   async load() {
     void this.fields.load();
     void this.lists.load();
-    if (this.isNew) { this.#mark(); return; }
+    if (this.isNew) { untrack(() => this.#mark()); return; }
     await this.loaded.load();
     if (this.loaded.value) this.#take(this.loaded.value);
   }

@@ -1,4 +1,6 @@
 import { html } from '@codemirror/lang-html';
+import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
+import { tags } from '@lezer/highlight';
 import { EditorView, basicSetup } from 'codemirror';
 
 const look = EditorView.theme({
@@ -13,6 +15,15 @@ const look = EditorView.theme({
   '.cm-panels': { backgroundColor: 'var(--sunken)', color: 'var(--ink)' },
 });
 
+const colours = HighlightStyle.define([
+  { tag: tags.tagName, color: 'var(--accent-ink)' },
+  { tag: [tags.attributeName, tags.propertyName], color: 'var(--scheduled)' },
+  { tag: [tags.attributeValue, tags.string], color: 'var(--done)' },
+  { tag: [tags.number, tags.unit, tags.color, tags.atom, tags.keyword], color: 'var(--paused)' },
+  { tag: [tags.comment, tags.meta, tags.angleBracket], color: 'var(--ink-faint)' },
+  { tag: tags.invalid, color: 'var(--failed)' },
+]);
+
 export interface CodeEditor { set(text: string): void; insert(text: string): void; jumpTo(line: number): void; destroy(): void }
 
 /** The HTML editor. Loaded only where it is needed: it weighs more than the rest of the page. */
@@ -21,7 +32,7 @@ export function createCodeEditor(parent: HTMLElement, text: string, label: strin
     doc: text,
     parent,
     extensions: [
-      basicSetup, html(), look, EditorView.lineWrapping,
+      basicSetup, html(), look, syntaxHighlighting(colours), EditorView.lineWrapping,
       EditorView.contentAttributes.of({ 'aria-label': label, 'data-testid': 'html-editor' }),
       EditorView.updateListener.of((update) => { if (update.docChanged) onchange(update.state.doc.toString()); }),
     ],
