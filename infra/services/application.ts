@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import type { ChildSpec } from './child.ts';
+import { checkout, keepSecret, type Profile } from './profile.ts';
+import type { Stack } from './stack.ts';
+
+export const node = join(checkout, 'node_modules/.bin/node');
+
+/**
+ * The environment of the application's processes: the services' addresses, the app's own, and a key kept in the state folder.
+ * What the caller has set wins.
+ */
+export function applicationEnv(profile: Profile, stack: Stack): Record<string, string> {
+  const state = join(profile.folder, 'state');
+  mkdirSync(state, { recursive: true });
+  const own = {
+    FERMATA_STATE_DIR: state,
+    FERMATA_PORT: String(stack.ports.app),
+    FERMATA_BASE_URL: `http://localhost:${stack.ports.app}`,
+    FERMATA_CATCHER_SMTP_PORT: String(stack.ports.smtp),
+    FERMATA_SECRET_KEY: keepSecret(profile, 'secret-key', 32),
+  };
+  const given = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''));
+  return { NODE_ENV: 'production', ...own, ...given, ...stack.env };
+}
+
+/** Creates and migrates the databases. @throws Error with what the migration printed */
+export function migrate(env: Readonly<Record<string, string>>): void {
+  const run = spawnSync(node, ['infra/scripts/migrate.ts'], { cwd: checkout, env: { ...env }, encoding: 'utf8' });
+  if (run.status !== 0) throw new Error(`The databases could not be migrated:\n${run.stdout}${run.stderr}`);
+}
+
+/** The processes of the application, in the order they start: the catcher, the API, one worker for each core. */
+export function applicationChildren(profile: Profile, env: Readonly<Record<string, string>>): { readonly catcher: ChildSpec; readonly api: ChildSpec; readonly workers: readonly ChildSpec[] } {
+  const child = (name: string, args: readonly string[], isReady: ChildSpec['isReady'], stopWithinMs = 9_000): ChildSpec => ({
+    name,
+    command: node,
+    args,
+    cwd: checkout,
+    env: { ...env },
+    log: join(profile.logs, `${name}.log`),
+    stopSignal: 'SIGTERM',
+    stopWithinMs,
+    readyWithinMs: 60_000,
+    isReady,
+  });
+  const smtpPort = Number(env['FERMATA_CATCHER_SMTP_PORT']);
+  return {
+    catcher: child('catcher', ['infra/mail/catcher-main.ts'], () => accepts(smtpPort), 2_000),
+    api: child('api', ['api/main.ts'], () => answers(`http://127.0.0.1:${env['FERMATA_PORT']}/health/ready`)),
+    workers: Array.from({ length: availableParallelism() }, (_, i) =>
+      child(`worker-${i + 1}`, ['--max-old-space-size=1024', 'activities/worker.ts'], (output) => output.includes('worker ready')),
+    ),
+  };
+}
+
+async function answers(url: string): Promise<boolean> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+  await answer.body?.cancel();
+  return answer.ok;
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port }, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

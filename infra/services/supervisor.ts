@@ -1,0 +1,25 @@
+import { runBench } from './bench-run.ts';
+import { MissingTool } from './install.ts';
+import { AlreadyRunning } from './run-file.ts';
+import { start } from './start.ts';
+import { runTests } from './test-run.ts';
+
+/** Entry of the three commands; prints one plain sentence for what a person can mend, the stack for what is ours. */
+
+const modes = {
+  start: (args: readonly string[]) => start({ demo: args.includes('--demo') }),
+  test: runTests,
+  bench: runBench,
+} as const;
+
+const [mode = 'start', ...args] = process.argv.slice(2);
+try {
+  process.exitCode = await modes[mode as keyof typeof modes](args);
+} catch (error) {
+  const plain = error instanceof MissingTool || error instanceof AlreadyRunning;
+  console.error(plain ? error.message : error instanceof Error ? error.message : error);
+  if (!plain && process.env['FERMATA_LOG_LEVEL'] === 'debug') console.error(error);
+  if (mode === 'test') console.log('0 passed, 1 failed');
+  process.exitCode = 1;
+}
+process.exit();

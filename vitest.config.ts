@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project a suite; `npm test` brings up the services they need. Forks, because Temporal's native module loads once a process. */
+const suite = (name: string, options: { testTimeout: number; maxWorkers: number }) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    pool: 'forks' as const,
+    hookTimeout: 120_000,
+    fileParallelism: options.maxWorkers > 1,
+    ...options,
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      suite('unit', { testTimeout: 15_000, maxWorkers: 2 }),
+      suite('workflow', { testTimeout: 60_000, maxWorkers: 1 }),
+      suite('integration', { testTimeout: 90_000, maxWorkers: 2 }),
+      suite('browser', { testTimeout: 180_000, maxWorkers: 1 }),
+      suite('faults', { testTimeout: 300_000, maxWorkers: 1 }),
+    ],
+  },
+});
