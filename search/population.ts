@@ -204,7 +204,7 @@ function anyOf(queries: Query[]): Query {
   return { bool: { should: queries, minimum_should_match: 1 } };
 }
 
-const idOnly = { _source: false, docvalue_fields: ['id'] } as const;
+const idOnly: Pick<estypes.SearchRequest, '_source' | 'docvalue_fields'> = { _source: false, docvalue_fields: ['id'] };
 
 function idsOf(answer: estypes.SearchResponse): number[] {
   return answer.hits.hits.map((hit) => Number((hit.fields as { id: [number | string] }).id[0]));

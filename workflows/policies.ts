@@ -9,12 +9,32 @@ export const policies = {
     startToCloseTimeout: '1 minute',
     retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
   },
+  /** One step of making an organization usable: a database, a schema, an index. */
+  provision: {
+    taskQueue: queues.engine,
+    startToCloseTimeout: '10 minutes',
+    retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+  },
   /** Sets of millions of rows; starts over after a crash. */
   freeze: {
     taskQueue: queues.bulk,
     startToCloseTimeout: '2 hours',
     heartbeatTimeout: '60 seconds',
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+  },
+  /** Follows an organization's outbox while it flows; returns after a lull or a minute. */
+  outbox: {
+    taskQueue: queues.engine,
+    startToCloseTimeout: '5 minutes',
+    heartbeatTimeout: '15 seconds',
+    retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
+  },
+  /** A file of millions of rows; what is committed is not done again. */
+  import: {
+    taskQueue: queues.bulk,
+    startToCloseTimeout: '6 hours',
+    heartbeatTimeout: '10 seconds',
+    retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
   },
   /** A range of the ledger. A dead worker is noticed by its silence after 10 s and the range goes to another. */
   send: {

@@ -21,6 +21,8 @@ const schema = defineEntity({
     updatedCount: p.integer().default(0),
     skippedCount: p.integer().default(0),
     warningCount: p.integer().default(0),
+    /** Staged rows up to this one are applied; moves in the transaction that applies them. */
+    cursorNo: p.integer().default(0),
     createdBy: p.text(),
     createdAt: p.datetime().onCreate(() => new Date()),
     startedAt: p.datetime().nullable(),

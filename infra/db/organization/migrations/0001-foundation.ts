@@ -107,6 +107,7 @@ create table import_job (
   updated_count integer not null default 0,
   skipped_count integer not null default 0,
   warning_count integer not null default 0,
+  cursor_no integer not null default 0,
   created_by text not null,
   created_at timestamptz not null default now(),
   started_at timestamptz,

@@ -1,0 +1,5 @@
+/** The entry of the workflow bundle: every workflow there is. */
+export { campaignWorkflow } from './campaign.ts';
+export { importWorkflow } from './imports.ts';
+export { provisionOrganizationWorkflow } from './organization.ts';
+export { outboxWorkflow } from './outbox.ts';
