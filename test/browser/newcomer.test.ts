@@ -25,6 +25,7 @@ describe('a newcomer', () => {
   });
 
   const open = (name: string) => page.getByRole('navigation', { name: 'Main navigation' }).getByRole('link', { name, exact: true }).click();
+  const step = (name: string) => page.getByRole('navigation', { name: 'Campaigns', exact: true }).getByRole('link', { name: new RegExp(`^${name}`) }).click();
   const clean = async () => expect(await seriousFindings(page)).toEqual([]);
 
   test('creates the owner and the organization, and is told what to do next', async () => {
@@ -93,7 +94,7 @@ describe('a newcomer', () => {
     await page.getByLabel('From Email').fill('hello@example.com');
     await clean();
 
-    await page.getByRole('link', { name: /^Content/ }).first().click();
+    await step('Content');
     await page.getByTestId('html-editor').click();
     await page.keyboard.insertText(`<h1>Hello {{first_name}}</h1><p><a href="${app.baseUrl}/favicon.svg">See the offer</a></p><p><a href="{{unsubscribe_url}}">Unsubscribe</a></p>`);
     await page.frameLocator('iframe[title="Preview"]').getByRole('link', { name: 'See the offer' }).waitFor();
@@ -101,12 +102,12 @@ describe('a newcomer', () => {
     await page.getByLabel('Plain text').fill(`Hello {{first_name}}\n${app.baseUrl}/favicon.svg\nUnsubscribe: {{unsubscribe_url}}`);
     await clean();
 
-    await page.getByRole('link', { name: /^Targeting/ }).first().click();
+    await step('Targeting');
     await page.getByRole('button', { name: 'Add Target' }).click();
     await page.getByLabel('Which').selectOption({ label: 'Newsletter (3)' });
     await expect.poll(() => page.getByTestId('estimate-final').textContent().catch(() => null), { timeout: 20_000 }).toBe('3');
     await clean();
-    await page.getByRole('link', { name: /^SMTP/ }).first().click();
+    await step('SMTP');
     await page.getByRole('radio', { name: /Mail catcher/ }).check();
     await page.getByRole('status').getByText('Saved', { exact: true }).waitFor();
     await clean();
@@ -155,7 +156,7 @@ describe('a newcomer', () => {
       await page.goto(app.baseUrl + path);
       await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
       await page.waitForLoadState('networkidle');
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${path} scrolls sideways`).toBeLessThanOrEqual(0);
+      expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth'), `${path} scrolls sideways`).toBeLessThanOrEqual(0);
       expect(await seriousFindings(page), path).toEqual([]);
     }
     expect(faults).toEqual([]);

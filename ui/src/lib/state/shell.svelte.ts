@@ -12,6 +12,18 @@ class Shell {
   menuOpen = $state(false);
   paletteOpen = $state(false);
 
+  /** The page shown last. Plain, because a clean-up sees reactive values as they were before the change it cleans up after. */
+  #page: object | null = null;
+
+  /** Call in an effect. A page that leaves takes its action along, unless the next one has already put its own there. */
+  show(crumbs: Crumb[], action: Snippet | null): () => void {
+    const page = {};
+    this.#page = page;
+    this.crumbs = crumbs;
+    this.action = action;
+    return () => { if (this.#page === page) this.action = null; };
+  }
+
   toggleSidebar() {
     this.collapsed = !this.collapsed;
     localStorage.setItem('fermata-sidebar', this.collapsed ? 'collapsed' : 'open');
