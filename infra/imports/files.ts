@@ -16,7 +16,7 @@ export type Encoding = 'utf8' | 'utf16le' | 'utf16be' | 'windows-1252';
 /** Watches the bytes of an upload go by and says at the end how they are to be read. */
 export function createEncodingSniffer() {
   let head = Buffer.alloc(0);
-  let strict: TextDecoder | null = new TextDecoder('utf-8', { fatal: true });
+  let strict: InstanceType<typeof TextDecoder> | null = new TextDecoder('utf-8', { fatal: true });
   let nul = false;
   return {
     watch(chunk: Buffer): void {

@@ -1,0 +1,26 @@
+import { engineOf } from '../infra/mail/create-engine.ts';
+import type { Container } from '../infra/container.ts';
+import { createCampaignActivities } from './campaign.ts';
+import { createImportActivities } from './imports.ts';
+import { createIndexingActivities } from './indexing.ts';
+import { createOrganizationActivities } from './organization.ts';
+import { createSendActivities } from './send.ts';
+
+/**
+ * Every activity of a worker process, from its container.
+ * @returns with them what the process must call when it stops: `drain` first (no new mail), `close` at the end
+ */
+export function createActivities(container: Container) {
+  const engine = engineOf(container);
+  return {
+    activities: {
+      ...createOrganizationActivities(container),
+      ...createIndexingActivities(container),
+      ...createImportActivities(container),
+      ...createCampaignActivities(container),
+      ...createSendActivities(engine),
+    },
+    drain: () => engine.drain(),
+    close: () => engine.close(),
+  };
+}

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import type { Container } from '../infra/container.ts';
+import type { Tenant } from '../infra/tenancy/registry.ts';
+import { indexCustomers } from '../search/indexer.ts';
+import { translating } from './errors.ts';
+import { applyEvents } from './events.ts';
+
+export type IndexingActivities = ReturnType<typeof createIndexingActivities>;
+
+const POLL_MS = 200;
+const LINGER_MS = 3_000;
+/** Longest stay of one activity; the workflow asks again while rows are left. */
+const STAY_MS = 60_000;
+/** Customers of one round: six bulk requests in three lanes. */
+const ROUND_IDS = 30_000;
+
+interface OutboxRow {
+  readonly id: number;
+  readonly topic: string;
+  readonly ids: number[];
+}
+
+const NEXT_ROWS = /* sql */ `
+select id, topic, ids from (
+  select id, topic, ids, sum(cardinality(ids)) over (order by id) - cardinality(ids) as before from
+    (select id, topic, ids from outbox order by id limit 200) head
+) counted where before < $1 order by id`;
+
+export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>) {
+  return translating({
+    /**
+     * Applies and deletes outbox rows until none came for 3 s, or a minute is over. Rows go when what
+     * they ask for is done; done twice it changes nothing, so an overlapping attempt is harmless.
+     */
+    async drainOutbox(orgId: string): Promise<{ done: number; left: boolean }> {
+      const context = Context.current();
+      const startedAt = performance.now();
+      let done = 0;
+      let quietSince = startedAt;
+      while (performance.now() - startedAt < STAY_MS) {
+        context.heartbeat(done);
+        context.cancellationSignal.throwIfAborted();
+        const taken = await tenants.use(orgId, (tenant) => drainRound(tenant, () => context.heartbeat(done)));
+        done += taken;
+        if (taken > 0) {
+          quietSince = performance.now();
+          continue;
+        }
+        if (performance.now() - quietSince > LINGER_MS) return { done, left: false };
+        await sleep(POLL_MS);
+      }
+      return { done, left: true };
+    },
+  });
+}
+
+/** @returns the number of rows that are gone */
+async function drainRound(tenant: Tenant, alive: () => void): Promise<number> {
+  const rows = await tenant.sql.rows<OutboxRow>(NEXT_ROWS, [ROUND_IDS]);
+  if (rows.length === 0) return 0;
+  const events = rows.filter((row) => row.topic === 'event');
+  if (events.length > 0) await applyEvents(tenant, events);
+  const changes = rows.filter((row) => row.topic !== 'event');
+  if (changes.length > 0) {
+    const failures = await indexCustomers(tenant, changes.flatMap((row) => row.ids), alive);
+    await tenant.sql.transaction(async (tx) => {
+      if (failures.length > 0) {
+        await tx.run(
+          `insert into index_failure (customer_id, version, reason)
+           select * from unnest($1::bigint[], $2::bigint[], $3::text[])
+           on conflict (customer_id) do update set version = excluded.version, reason = excluded.reason, failed_at = now()`,
+          [failures.map((f) => f.customerId), failures.map((f) => f.version), failures.map((f) => f.reason)]);
+      }
+      await tx.run('delete from outbox where id = any($1)', [changes.map((row) => row.id)]);
+    });
+  }
+  return rows.length;
+}
