@@ -1,6 +1,54 @@
 import type { Container } from '../infra/container.ts';
+import { createSystemMail } from '../infra/mail/system-mail.ts';
+import { createAuth, RESET_SECONDS } from './auth.ts';
+import { createApiKeyService, type ApiKeyService } from './modules/api-keys/service.ts';
+import { createAuditService, type AuditService } from './modules/audit/service.ts';
+import { createIdentities, type Identities } from './modules/auth/identity.ts';
+import { createAccountService, type AccountService } from './modules/auth/service.ts';
+import { createCampaignService, type CampaignService } from './modules/campaigns/service.ts';
+import { createCatcherService, type CatcherService } from './modules/catcher/service.ts';
+import { createHealthService, type HealthService } from './modules/health/service.ts';
+import { createOrganizationService, type OrganizationService } from './modules/organization/service.ts';
+import { createSetupService, type SetupService } from './modules/setup/service.ts';
+import { createUserService, type UserService } from './modules/users/service.ts';
 
 /** The business services the handlers call, one per resource, built once from the container. */
 export interface Services {
   readonly container: Container;
+  readonly identities: Identities;
+  readonly audit: AuditService;
+  readonly organizations: OrganizationService;
+  readonly accounts: AccountService;
+  readonly setup: SetupService;
+  readonly users: UserService;
+  readonly apiKeys: ApiKeyService;
+  readonly catcher: CatcherService;
+  readonly health: HealthService;
+  readonly campaigns: CampaignService;
+}
+
+export function createServices(container: Container): Services {
+  const { config, secrets } = container;
+  const mail = createSystemMail(config, secrets);
+  const auth = createAuth({
+    pool: container.controlPool, secrets, baseUrl: config.FERMATA_BASE_URL,
+    sendReset: (user, token) =>
+      mail.send({
+        to: user.email, subject: 'Choose a new password',
+        text: `Hello ${user.name},\n\nchoose a new password within ${RESET_SECONDS / 60} minutes:\n${config.FERMATA_BASE_URL.replace(/\/$/, '')}/reset-password?token=${token}\n\nIf you did not ask for this, do nothing.\n`,
+      }),
+  });
+  const identities = createIdentities(container, auth);
+  const audit = createAuditService(container);
+  const organizations = createOrganizationService(container, audit);
+  const accounts = createAccountService({ container, auth, identities, audit, organizations });
+  return {
+    container, identities, audit, organizations, accounts,
+    setup: createSetupService(container, accounts, organizations),
+    users: createUserService({ container, mail, audit, accounts, identities }),
+    apiKeys: createApiKeyService(container, audit, identities),
+    catcher: createCatcherService(container),
+    health: createHealthService(container),
+    campaigns: createCampaignService(container),
+  };
 }
