@@ -69,7 +69,7 @@ export interface Recipient { customerId: number; email: string; state: string; r
 export interface Rendered { subject: string; html: string; text: string; problems: (FieldProblem & { line?: number })[]; tags: string[] }
 export interface TestResult { email: string; ok: boolean; reply: string | null }
 
-export interface MessageRow { id: string; receivedAt: string; from: string; to: string; subject: string; sizeBytes: number }
+export interface MessageRow { id: number; receivedAt: string; from: string; to: string; subject: string; sizeBytes: number }
 export interface Message extends MessageRow { html: string | null; text: string | null; headers: { name: string; value: string }[]; links: { text: string; url: string }[] }
 
 export interface Dashboard {

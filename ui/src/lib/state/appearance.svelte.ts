@@ -1,4 +1,4 @@
-export const accents = ['indigo', 'blue', 'teal', 'rose', 'graphite'] as const;
+export const accents = ['indigo', 'violet', 'blue', 'teal', 'green', 'amber', 'rose', 'graphite'] as const;
 export type Accent = (typeof accents)[number];
 
 class Appearance {

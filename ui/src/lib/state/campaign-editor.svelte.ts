@@ -25,7 +25,6 @@ const draftOf = (campaign: Campaign): Draft => ({
   name: campaign.name, subject: campaign.subject ?? '', preheader: campaign.preheader ?? '', fromName: campaign.fromName ?? '', fromEmail: campaign.fromEmail ?? '', replyTo: campaign.replyTo ?? '',
   html: campaign.html ?? '', text: campaign.text ?? '', targets: structuredClone(campaign.targets), connectionId: campaign.connectionId, tracking: { ...campaign.tracking }, utm: { ...campaign.utm },
 });
-const optional = new Set(['preheader', 'replyTo']);
 
 /** A draft being written: saved by itself, checked and counted after every save. */
 export class CampaignEditor {
@@ -105,7 +104,7 @@ export class CampaignEditor {
     if (!now || !this.#saved) return {};
     const before = this.#saved;
     const changed = (Object.keys(now) as (keyof Draft)[]).filter((key) => JSON.stringify(now[key]) !== JSON.stringify(before[key]));
-    return Object.fromEntries(changed.map((key) => [key, optional.has(key) && now[key] === '' ? null : now[key]]));
+    return Object.fromEntries(changed.map((key) => [key, now[key]]));
   }
 
   /** Call in an effect: saves 900 ms after the last change, well inside the promised two seconds. */

@@ -6,7 +6,7 @@ import { Resource, Rows } from './resource.svelte.ts';
 
 export type Move = 'pause' | 'resume' | 'cancel' | 'duplicate' | 'archive' | 'unarchive';
 
-const act = (id: string, move: Move) => post<Campaign>(`/campaigns/${id}/${move}`, {}, crypto.randomUUID());
+const act = (id: string, move: Move) => post<Campaign>(`/campaigns/${id}/${move}`, undefined, crypto.randomUUID());
 
 export class Campaigns extends Rows<CampaignRow> {
   constructor() {

@@ -17,7 +17,7 @@ export class Connections extends Rows<Connection> {
 
   save = new Action(async (connection: Connection | null, form: ConnectionForm) => {
     const shared = { name: form.name.trim(), fromEmail: form.fromEmail.trim() || null, fromName: form.fromName.trim() || null, parallel: Number(form.parallel), enabled: form.enabled };
-    const server = { host: form.host.trim(), port: Number(form.port), secure: form.secure, username: form.username.trim() || null, ...(form.password ? { password: form.password } : {}) };
+    const server = { host: form.host.trim(), port: Number(form.port), secure: form.secure, username: form.username.trim(), ...(form.password ? { password: form.password } : {}) };
     const body = connection?.vendor === 'catcher' ? shared : { ...shared, ...server };
     const saved = connection ? await patch<Connection>(`/connections/${connection.id}`, { ...body, version: connection.version }) : await post<Connection>('/connections', { vendor: 'smtp', ...body });
     await this.reload();

@@ -6,13 +6,13 @@ import { Resource, Rows } from './resource.svelte.ts';
 export class MailCatcher extends Rows<MessageRow> {
   message = $state.raw<Resource<Message> | null>(null);
   source = $state.raw<Resource<string> | null>(null);
-  openId = $state<string | null>(null);
+  openId = $state<number | null>(null);
 
   constructor() {
     super('/mail-catcher/messages');
   }
 
-  open(id: string | null) {
+  open(id: number | null) {
     this.openId = id;
     this.source = null;
     this.message = id ? new Resource(() => get<Message>(`/mail-catcher/messages/${id}`)) : null;
