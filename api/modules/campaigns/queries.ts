@@ -1,0 +1,36 @@
+import type { Sql } from '../../../infra/db/sql.ts';
+import type { CampaignRecord } from './views.ts';
+
+/** A campaign with its counters: reports sum `mail_count`, they never scan the ledger. */
+export const CAMPAIGN = /* sql */ `
+select c.id, c.mail_no as "mailNo", c.name, c.subject, c.preheader, c.from_name as "fromName", c.from_email as "fromEmail", c.reply_to as "replyTo",
+       c.html, c.text, c.targets, c.connection_id as "connectionId", c.tracking, c.utm, c.state, c.phase, c.reason, c.state_detail as "stateDetail", c.version,
+       c.created_by as "createdBy", c.created_at as "createdAt", c.updated_at as "updatedAt", c.launched_at as "launchedAt", c.ended_at as "endedAt", c.archived_at as "archivedAt",
+       coalesce((select last_ordinal from slice s where s.mail_no = c.mail_no), 0) as recipients,
+       n.sent, n.failed, n.skipped, n.in_doubt as "inDoubt", n.opened, n.clicked, n.unsubscribed, n.bounced
+  from campaign c cross join lateral (
+    select coalesce(sum(sent), 0)::int as sent, coalesce(sum(failed), 0)::int as failed, coalesce(sum(skipped), 0)::int as skipped, coalesce(sum(in_doubt), 0)::int as in_doubt,
+           coalesce(sum(unique_opened), 0)::int as opened, coalesce(sum(unique_clicked), 0)::int as clicked, coalesce(sum(unsubscribed), 0)::int as unsubscribed,
+           coalesce(sum(bounced), 0)::int as bounced from mail_count m where m.mail_no = c.mail_no) n`;
+
+export function findCampaign(sql: Sql, id: string): Promise<CampaignRecord | undefined> {
+  return sql.first<CampaignRecord>(`${CAMPAIGN} where c.id = $1`, [id]);
+}
+
+/** The waterfall of an audience of lists alone, in Postgres: each person in the first line that fits. */
+export async function estimateLists(sql: Sql, included: readonly string[], excluded: readonly string[]) {
+  const row = await sql.first<{ included: number; everyone: number; excluded: number; suppressed: number; unsubscribed: number; bounced: number; final: number }>(
+    `with member as (select customer_id, count(*) as times from list_member where list_id = any($1::uuid[]) group by customer_id),
+     person as (select c.*, m.times, exists (select 1 from list_member x where x.customer_id = c.id and x.list_id = any($2::uuid[])) as is_excluded
+                  from member m join customer c on c.id = m.customer_id where c.erased_at is null)
+     select coalesce(sum(times), 0)::int as included, count(*)::int as everyone, count(*) filter (where is_excluded)::int as excluded,
+            count(*) filter (where not is_excluded and not mailable and not is_unsubscribed and not is_bounced)::int as suppressed,
+            count(*) filter (where not is_excluded and is_unsubscribed)::int as unsubscribed,
+            count(*) filter (where not is_excluded and is_bounced and not is_unsubscribed)::int as bounced,
+            count(*) filter (where not is_excluded and mailable)::int as final from person`,
+    [included, excluded],
+  );
+  if (row === undefined) throw new Error('an aggregate gave no row');
+  const { everyone, ...lines } = row;
+  return { ...lines, duplicates: row.included - everyone };
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { listQuery, listReply } from '../../http/cursor.ts';
+import { liveStream } from '../../http/live.ts';
+import { route, type Route } from '../../http/route.ts';
+import { CampaignRowView, CampaignView, ChecksView, EstimateView, ProgressView, RecipientView, ReportView, target, TestView } from './views.ts';
+
+const params = z.strictObject({ id: z.uuid() });
+const tag = 'campaigns';
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true').optional();
+const name = z.string().trim().min(1, 'Give the campaign a name.').max(150, 'At most 150 characters.');
+const line = (max: number) => z.string().max(max, `At most ${max} characters.`);
+const email = z.string().trim().max(254);
+/** HTML to 2 MB, and its text beside it. */
+const CONTENT_LIMIT = 2 * 1_024 * 1_024;
+
+const edit = z.strictObject({
+  version: z.int().optional(), name: name.optional(), subject: line(250).optional(), preheader: line(250).optional(), fromName: line(150).optional(), fromEmail: email.optional(), replyTo: email.optional(),
+  html: line(CONTENT_LIMIT).optional(), text: line(CONTENT_LIMIT).optional(), targets: z.array(target).max(100).optional(), connectionId: z.uuid().nullable().optional(),
+  tracking: z.strictObject({ opens: z.boolean(), clicks: z.boolean() }).optional(), utm: z.record(z.string().max(50), z.string().max(200)).optional(),
+});
+
+/** One route for each command that answers with the campaign. */
+const command = (verb: 'pause' | 'resume' | 'cancel' | 'archive' | 'unarchive', summary: string) =>
+  route({
+    method: 'post', path: `/campaigns/:id/${verb}`, capability: verb === 'archive' || verb === 'unarchive' ? 'campaigns.edit' : 'campaigns.launch', scope: 'campaigns:write', tag, summary, params, reply: CampaignView,
+    handle: ({ org, role, params: { id }, services }) => services.campaigns[verb](org, role, id),
+  });
+
+export const campaignRoutes = [
+  route({
+    method: 'get', path: '/campaigns', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Campaigns, newest first.',
+    query: z.strictObject({ ...listQuery, state: z.string().max(100).optional(), search: z.string().max(200).optional(), archived: flag }), reply: listReply(CampaignRowView),
+    handle: ({ org, role, query, services }) => services.campaigns.list(org, role, query),
+  }),
+  route({
+    method: 'post', path: '/campaigns', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'Begins a draft.', body: z.strictObject({ name }), reply: CampaignView, status: 201,
+    handle: ({ org, role, actor, body, services }) => services.campaigns.create(org, role, actor.name, body.name),
+  }),
+  route({
+    method: 'get', path: '/campaigns/:id', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'One campaign.', params, reply: CampaignView,
+    handle: ({ org, role, params: { id }, services }) => services.campaigns.get(org, role, id),
+  }),
+  route({
+    method: 'patch', path: '/campaigns/:id', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'Edits a draft; `version` refuses a stale one.', params, body: edit, bodyLimit: 3 * CONTENT_LIMIT, reply: CampaignView,
+    handle: ({ org, role, params: { id }, body, services }) => services.campaigns.edit(org, role, id, body),
+  }),
+  route({
+    method: 'delete', path: '/campaigns/:id', capability: 'campaigns.delete', scope: 'campaigns:write', tag, summary: 'Deletes a draft.', params, reply: null,
+    handle: ({ org, params: { id }, services }) => services.campaigns.remove(org, id),
+  }),
+  route({
+    method: 'post', path: '/campaigns/:id/test', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'Sends a test mail, untracked, to up to 10 addresses.', idempotent: true, params,
+    body: z.strictObject({ emails: z.array(z.email('Expected an address like ada@example.com.')).min(1).max(10, 'At most 10 addresses.') }), reply: TestView,
+    handle: ({ org, params: { id }, body, services }) => services.campaigns.test(org, id, body.emails),
+  }),
+  route({
+    method: 'get', path: '/campaigns/:id/checks', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'What stands against a launch.', params, reply: ChecksView,
+    handle: ({ org, params: { id }, services }) => services.campaigns.checks(org, id),
+  }),
+  route({
+    method: 'get', path: '/campaigns/:id/estimate', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'The audience, line by line.', params, reply: EstimateView,
+    handle: ({ org, params: { id }, services }) => services.campaigns.estimate(org, id),
+  }),
+  route({
+    method: 'post', path: '/campaigns/:id/launch', capability: 'campaigns.launch', scope: 'campaigns:write', tag, summary: 'Launches a campaign; twice has one effect.', idempotent: true, params,
+    body: z.strictObject({ acknowledgeWarnings: z.boolean().default(false) }), reply: CampaignView,
+    handle: ({ org, role, params: { id }, body, services }) => services.campaigns.launch(org, role, id, body.acknowledgeWarnings),
+  }),
+  command('pause', 'Pauses: no mail leaves any more.'),
+  command('resume', 'Resumes exactly where it stopped.'),
+  command('cancel', 'Cancels for good; sent mail stays.'),
+  command('archive', 'Hides a finished campaign.'),
+  command('unarchive', 'Shows it again.'),
+  route({
+    method: 'post', path: '/campaigns/:id/duplicate', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'A new draft with the same content.', params, reply: CampaignView, status: 201,
+    handle: ({ org, role, actor, params: { id }, services }) => services.campaigns.duplicate(org, role, actor.name, id),
+  }),
+  route({
+    method: 'get', path: '/campaigns/:id/progress', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Live numbers.', params, reply: ProgressView,
+    handle: ({ org, params: { id }, services }) => services.campaigns.progress(org, id),
+  }),
+  route({
+    method: 'get', path: '/campaigns/:id/live', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Live numbers as server-sent events.', params, reply: 'stream',
+    handle: ({ org, params: { id }, services, req, res }) =>
+      liveStream(req, res, async () => {
+        const data = await services.campaigns.progress(org, id);
+        return { data, done: data.state === 'completed' || data.state === 'failed' || data.state === 'cancelled' };
+      }, 1_000),
+  }),
+  route({
+    method: 'get', path: '/campaigns/:id/report', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'The report.', params, reply: ReportView,
+    handle: ({ org, params: { id }, services }) => services.campaignReports.report(org, id),
+  }),
+  route({
+    method: 'get', path: '/campaigns/:id/recipients', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Who gets it, and what became of each.', params,
+    query: z.strictObject({ ...listQuery, state: z.enum(['pending', 'sending', 'sent', 'failed', 'skipped', 'in_doubt']).optional(), search: z.string().max(254).optional() }), reply: listReply(RecipientView),
+    handle: ({ org, params: { id }, query, services }) => services.campaignReports.recipients(org, id, query),
+  }),
+] as unknown as readonly Route[];

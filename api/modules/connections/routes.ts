@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { listQuery, listReply } from '../../http/cursor.ts';
+import { route, type Route } from '../../http/route.ts';
+import { ConnectionTestView, ConnectionView } from './views.ts';
+
+const params = z.strictObject({ id: z.uuid() });
+const tag = 'connections';
+const fields = {
+  host: z.string().trim().max(253).optional(), port: z.int('Expected a port number, like 587.').min(1).max(65_535).nullable().optional(), secure: z.enum(['starttls', 'tls', 'none']).optional(),
+  username: z.string().max(320).optional(), password: z.string().max(1_000).optional(),
+  fromEmail: z.union([z.literal('').transform(() => null), z.email('Expected an address like news@example.com.')]).nullable().optional(), fromName: z.string().max(150).nullable().optional(),
+  parallel: z.int().min(1).max(100, 'From 1 to 100.').optional(), enabled: z.boolean().optional(),
+};
+const name = z.string().trim().min(1, 'Give the connection a name.').max(150);
+
+export const connectionRoutes = [
+  route({
+    method: 'get', path: '/connections', capability: 'connections.view', scope: 'connections:read', tag, summary: 'Connections by name.', query: z.strictObject(listQuery), reply: listReply(ConnectionView),
+    handle: ({ org, query, services }) => services.connections.list(org, query),
+  }),
+  route({
+    method: 'post', path: '/connections', capability: 'connections.manage', scope: 'connections:write', tag, summary: 'Adds a connection.', body: z.strictObject({ vendor: z.enum(['catcher', 'smtp']), name, ...fields }), reply: ConnectionView, status: 201,
+    handle: ({ org, body: { vendor, ...edit }, services }) => services.connections.create(org, vendor, edit),
+  }),
+  route({
+    method: 'get', path: '/connections/:id', capability: 'connections.view', scope: 'connections:read', tag, summary: 'One connection.', params, reply: ConnectionView,
+    handle: ({ org, params: { id }, services }) => services.connections.get(org, id),
+  }),
+  route({
+    method: 'patch', path: '/connections/:id', capability: 'connections.manage', scope: 'connections:write', tag, summary: 'Changes a connection; a password is kept unless given.', params,
+    body: z.strictObject({ version: z.int().optional(), name: name.optional(), ...fields }), reply: ConnectionView,
+    handle: ({ org, params: { id }, body, services }) => services.connections.edit(org, id, body),
+  }),
+  route({
+    method: 'delete', path: '/connections/:id', capability: 'connections.manage', scope: 'connections:write', tag, summary: 'Deletes a connection that nothing uses.', params, reply: null,
+    handle: ({ org, params: { id }, services }) => services.connections.remove(org, id),
+  }),
+  route({
+    method: 'post', path: '/connections/:id/test', capability: 'connections.manage', scope: 'connections:write', tag, summary: 'Signs in and sends a test mail.', params,
+    body: z.strictObject({ recipient: z.email('Expected an address like ada@example.com.') }), reply: ConnectionTestView,
+    handle: ({ org, params: { id }, body, services }) => services.connections.test(org, id, body.recipient),
+  }),
+] as unknown as readonly Route[];
