@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+export const SegmentView = z.object({
+  id: z.string(), name: z.string(), description: z.string(), rule: z.unknown(), sentence: z.string(), version: z.number().int(), createdAt: z.string(), updatedAt: z.string(),
+});
+export const CountView = z.object({ mailable: z.number().int(), total: z.number().int() });
+
+export interface SegmentRecord {
+  readonly id: string; readonly name: string; readonly description: string; readonly rule: unknown; readonly version: number; readonly createdAt: Date; readonly updatedAt: Date;
+}
+
+export const SEGMENT = 'select id, name, description, rule, version, created_at as "createdAt", updated_at as "updatedAt" from segment';
+
+export function toSegmentView(row: SegmentRecord, sentence: string): z.input<typeof SegmentView> {
+  return {
+    id: row.id, name: row.name, description: row.description, rule: row.rule, sentence, version: row.version,
+    createdAt: row.createdAt.toISOString(), updatedAt: row.updatedAt.toISOString(),
+  };
+}
