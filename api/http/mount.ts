@@ -153,7 +153,7 @@ function strict(schema: unknown): z.ZodType {
 export function problemHandlers(services: Services): { notFound: express.RequestHandler; failed: express.ErrorRequestHandler } {
   const { logger } = services.container;
   return {
-    notFound: (req, res) => sendProblem(new AppError('not_found', `There is nothing at ${req.method} ${req.path.slice(0, 200)}.`), req, res, res.get('X-Request-Id') ?? '', logger),
+    notFound: (req, res) => sendProblem(new AppError('not_found', `There is nothing at ${req.method} ${req.originalUrl.split('?')[0]!.slice(0, 200)}.`), req, res, res.get('X-Request-Id') ?? '', logger),
     failed: (error: unknown, req: Request, res: Response, _next: NextFunction) => sendProblem(error, req, res, res.get('X-Request-Id') ?? '', logger),
   };
 }

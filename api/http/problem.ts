@@ -36,7 +36,7 @@ export function toProblem(error: unknown, instance: string, requestId: string): 
   const known = error instanceof AppError ? error : parserRefusal(error);
   const code = known?.code ?? 'internal';
   return {
-    type: `https://fermata.dev/problems/${code.replaceAll('_', '-')}`,
+    type: `urn:fermata:problem:${code.replaceAll('_', '-')}`,
     title: titles[code],
     status: known === null ? 500 : errorCodes[known.code],
     detail: known?.message ?? `Something failed. If you report it, name the request ${requestId}.`,
@@ -48,7 +48,7 @@ export function toProblem(error: unknown, instance: string, requestId: string): 
 
 /** Answers with a problem document; an unknown error is logged whole, a broken response is only ended. */
 export function sendProblem(error: unknown, req: Request, res: Response, requestId: string, logger: Logger): void {
-  const problem = toProblem(error, req.path, requestId);
+  const problem = toProblem(error, req.originalUrl.split('?')[0]!.slice(0, 200), requestId);
   if (problem.status >= 500) logger.error({ err: error, requestId, method: req.method, path: req.path }, 'request failed');
   else if (problem.status === 403) logger.warn({ requestId, method: req.method, path: req.path }, 'request forbidden');
   if (res.headersSent) {

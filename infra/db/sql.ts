@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from 'pg';
+import pg, { type Pool, type PoolClient } from 'pg';
 
 /** A named statement: the name is also its prepared name on every connection. */
 export interface Statement {
@@ -51,7 +51,8 @@ export function createSql(pool: Pool): Sql {
 
 function queries(target: Pool | PoolClient): Omit<Sql, 'transaction'> {
   const ask = (query: Statement | string, values: readonly unknown[] = []) =>
-    target.query(typeof query === 'string' ? { text: query, values: [...values] } : { name: query.name, text: query.text, values: [...values] });
+    // MikroORM's pools read times as text; ours are Dates on every pool.
+    target.query({ ...(typeof query === 'string' ? { text: query } : { name: query.name, text: query.text }), values: [...values], types: pg.types });
   return {
     rows: async <R extends object>(query: Statement | string, values?: readonly unknown[]) => (await ask(query, values)).rows as R[],
     first: async <R extends object>(query: Statement | string, values?: readonly unknown[]) => (await ask(query, values)).rows[0] as R | undefined,

@@ -11,7 +11,7 @@ export function testConfig(overrides: Readonly<Record<string, string>> = {}): Co
   return readConfig({
     TEMPORAL_ADDRESS: '127.0.0.1:7233',
     FERMATA_SECRET_KEY: TEST_KEY,
-    FERMATA_LOG_LEVEL: 'silent',
+    FERMATA_LOG_LEVEL: 'fatal',
     FERMATA_ALLOW_PRIVATE_SMTP: 'true',
     ...process.env,
     ...overrides,
