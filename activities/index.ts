@@ -5,6 +5,7 @@ import { createImportActivities } from './imports.ts';
 import { createIndexingActivities } from './indexing.ts';
 import { createOrganizationActivities } from './organization.ts';
 import { createSendActivities } from './send.ts';
+import { createSweepActivities } from './sweep.ts';
 
 /**
  * Every activity of a worker process, from its container.
@@ -19,6 +20,7 @@ export function createActivities(container: Container) {
       ...createImportActivities(container),
       ...createCampaignActivities(container),
       ...createSendActivities(engine),
+      ...createSweepActivities(container),
     },
     drain: () => engine.drain(),
     close: () => engine.close(),

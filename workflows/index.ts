@@ -3,3 +3,4 @@ export { campaignWorkflow } from './campaign.ts';
 export { importWorkflow } from './imports.ts';
 export { provisionOrganizationWorkflow } from './organization.ts';
 export { outboxWorkflow } from './outbox.ts';
+export { sweepWorkflow } from './sweep.ts';
