@@ -8,6 +8,7 @@ import { mountRoutes, problemHandlers } from './http/mount.ts';
 import { inlineScriptHashes, serveUi } from './http/static-ui.ts';
 import { routes } from './routes.ts';
 import { createServices, type Services } from './services.ts';
+import { createTrackRouter } from './track/index.ts';
 
 const UI = join(import.meta.dirname, '../ui/build');
 
@@ -29,6 +30,7 @@ export function createApp(container: Container, services: Services = createServi
     limiter: createLimiter(6_000, 60, (seconds) => `More than 6,000 requests in a minute. Go on in ${seconds} seconds.`),
     observe: (route, status, seconds) => services.health.observe(route.method, route.path, status, seconds),
   }));
+  app.use('/api/track', createTrackRouter(container));
   app.use('/api', notFound);
   app.use(serveUi(UI));
   app.use(notFound);

@@ -3,6 +3,16 @@ import { apiKeyRoutes } from './modules/api-keys/routes.ts';
 import { auditRoutes } from './modules/audit/routes.ts';
 import { authRoutes } from './modules/auth/routes.ts';
 import { catcherRoutes } from './modules/catcher/routes.ts';
+import { campaignRoutes } from './modules/campaigns/routes.ts';
+import { connectionRoutes } from './modules/connections/routes.ts';
+import { renderRoutes } from './modules/render/routes.ts';
+import { dashboardRoutes } from './modules/dashboard/routes.ts';
+import { customerRoutes } from './modules/customers/routes.ts';
+import { fieldRoutes } from './modules/fields/routes.ts';
+import { importRoutes } from './modules/imports/routes.ts';
+import { listRoutes } from './modules/lists/routes.ts';
+import { segmentRoutes } from './modules/segments/routes.ts';
+import { suppressionRoutes } from './modules/suppressions/routes.ts';
 import { meRoutes } from './modules/me/routes.ts';
 import { openapiRoutes } from './modules/openapi/routes.ts';
 import { organizationRoutes } from './modules/organization/routes.ts';
@@ -20,4 +30,14 @@ export const routes: readonly AnyRoute[] = [
   ...auditRoutes,
   ...catcherRoutes,
   ...openapiRoutes,
+  ...campaignRoutes,
+  ...connectionRoutes,
+  ...renderRoutes,
+  ...dashboardRoutes,
+  ...customerRoutes,
+  ...fieldRoutes,
+  ...importRoutes,
+  ...listRoutes,
+  ...segmentRoutes,
+  ...suppressionRoutes,
 ];

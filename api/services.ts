@@ -5,12 +5,23 @@ import { createApiKeyService, type ApiKeyService } from './modules/api-keys/serv
 import { createAuditService, type AuditService } from './modules/audit/service.ts';
 import { createIdentities, type Identities } from './modules/auth/identity.ts';
 import { createAccountService, type AccountService } from './modules/auth/service.ts';
+import { createCampaignReportService, type CampaignReportService } from './modules/campaigns/report.ts';
 import { createCampaignService, type CampaignService } from './modules/campaigns/service.ts';
 import { createCatcherService, type CatcherService } from './modules/catcher/service.ts';
+import { createConnectionService, type ConnectionService } from './modules/connections/service.ts';
+import { createDashboardService, type DashboardService } from './modules/dashboard/service.ts';
 import { createHealthService, type HealthService } from './modules/health/service.ts';
 import { createOrganizationService, type OrganizationService } from './modules/organization/service.ts';
+import { createRenderService, type RenderService } from './modules/render/service.ts';
 import { createSetupService, type SetupService } from './modules/setup/service.ts';
 import { createUserService, type UserService } from './modules/users/service.ts';
+
+import { createCustomerService, type CustomerService } from './modules/customers/service.ts';
+import { createFieldService, type FieldService } from './modules/fields/service.ts';
+import { createImportService, type ImportService } from './modules/imports/service.ts';
+import { createListService, type ListService } from './modules/lists/service.ts';
+import { createSegmentService, type SegmentService } from './modules/segments/service.ts';
+import { createSuppressionService, type SuppressionService } from './modules/suppressions/service.ts';
 
 /** The business services the handlers call, one per resource, built once from the container. */
 export interface Services {
@@ -25,6 +36,16 @@ export interface Services {
   readonly catcher: CatcherService;
   readonly health: HealthService;
   readonly campaigns: CampaignService;
+  readonly customers: CustomerService;
+  readonly fields: FieldService;
+  readonly imports: ImportService;
+  readonly lists: ListService;
+  readonly segments: SegmentService;
+  readonly suppressions: SuppressionService;
+  readonly campaignReports: CampaignReportService;
+  readonly connections: ConnectionService;
+  readonly render: RenderService;
+  readonly dashboard: DashboardService;
 }
 
 export function createServices(container: Container): Services {
@@ -42,6 +63,7 @@ export function createServices(container: Container): Services {
   const audit = createAuditService(container);
   const organizations = createOrganizationService(container, audit);
   const accounts = createAccountService({ container, auth, identities, audit, organizations });
+  const campaigns = createCampaignService(container);
   return {
     container, identities, audit, organizations, accounts,
     setup: createSetupService(container, accounts, organizations),
@@ -49,6 +71,16 @@ export function createServices(container: Container): Services {
     apiKeys: createApiKeyService(container, audit, identities),
     catcher: createCatcherService(container),
     health: createHealthService(container),
-    campaigns: createCampaignService(container),
+    campaigns,
+    campaignReports: createCampaignReportService(container),
+    connections: createConnectionService(container),
+    render: createRenderService(container),
+    dashboard: createDashboardService(container, campaigns),
+    customers: createCustomerService(container),
+    fields: createFieldService(container),
+    imports: createImportService(container),
+    lists: createListService(container),
+    segments: createSegmentService(container),
+    suppressions: createSuppressionService(container),
   };
 }
