@@ -35,14 +35,19 @@ export function prepareLinks(html: string, text: string, options: { readonly tra
     noByUrl.set(full, no);
     return linkMark(no);
   };
+  const exempt = new Set<string>();
   const newHtml = html.replaceAll(anchor, (tag) => {
-    if (/\bdata-track\s*=\s*["']?off/i.test(tag)) return tag;
+    if (/\bdata-track\s*=\s*["']?off/i.test(tag)) {
+      const found = href.exec(tag);
+      exempt.add(decodeEntities((found?.[3] ?? found?.[4] ?? '').trim()));
+      return tag;
+    }
     return tag.replace(href, (whole, before: string, _quoted: string, double?: string, single?: string) => {
       const url = decodeEntities((double ?? single ?? '').trim());
       return isTrackable(url) ? `${before}"${place(url, encodeEntities)}"` : whole;
     });
   });
-  const newText = text.replaceAll(textUrl, (url) => (isTrackable(url) ? place(url, (full) => full) : url));
+  const newText = text.replaceAll(textUrl, (url) => (isTrackable(url) && !exempt.has(url) ? place(url, (full) => full) : url));
   return { urls: [...noByUrl.keys()], html: newHtml, text: newText };
 }
 
