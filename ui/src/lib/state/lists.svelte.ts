@@ -9,7 +9,7 @@ export class Lists extends Rows<CustomerList> {
   }
 
   save = new Action(async (list: CustomerList | null, name: string, description: string) => {
-    const body = { name: name.trim(), description: description.trim() || null };
+    const body = { name: name.trim(), description: description.trim() };
     const saved = list ? await patch<CustomerList>(`/lists/${list.id}`, { ...body, version: list.version }) : await post<CustomerList>('/lists', body);
     await this.reload();
     return saved;

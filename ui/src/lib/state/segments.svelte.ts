@@ -88,7 +88,7 @@ export class SegmentEditor {
   }
 
   save = new Action(async () => {
-    const body = { name: this.name.trim(), description: this.description.trim() || null, rule: $state.snapshot(this.rule) as Rule };
+    const body = { name: this.name.trim(), description: this.description.trim(), rule: $state.snapshot(this.rule) as Rule };
     const saved = this.isNew ? await post<Segment>('/segments', body) : await patch<Segment>(`/segments/${this.id}`, { ...body, version: this.loaded.value?.version });
     this.loaded.set(saved);
     this.#mark();
