@@ -6,7 +6,7 @@ import { pages } from './pages.ts';
 import { createRecorder } from './recorder.ts';
 
 /** One transparent pixel, 43 bytes; the same for every id, known or not. */
-const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
+const PIXEL = Buffer.from('R0lGODlhAQABAPAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==', 'base64');
 
 /**
  * The endpoints in mails, mounted at `/api/track`: open, click, unsubscribe. No session, no cookies, no referrer, nothing
