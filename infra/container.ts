@@ -25,7 +25,6 @@ export interface Container {
 
 /** @param name of the process, in each log line: `api`, `worker`, `catcher`, `seed` */
 export async function createContainer(name: string, config: Config): Promise<Container> {
-  pg.types.setTypeParser(pg.types.builtins.INT8, Number);
   const logger = createLogger(name, config.FERMATA_LOG_LEVEL);
   const controlPool = new pg.Pool({ connectionString: config.DATABASE_URL, max: 10, idleTimeoutMillis: 30_000 });
   controlPool.on('error', (error) => logger.warn({ err: error }, 'control database connection lost'));

@@ -1,13 +1,9 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Migrator, type Migration } from '@mikro-orm/migrations';
-import pg from 'pg';
 import { Migration0001ControlFoundation } from './control/migrations/0001-foundation.ts';
 import { Migration0002ControlAuth } from './control/migrations/0002-auth.ts';
 import { organizationEntities } from './organization/entities/index.ts';
 import { Migration0001Foundation } from './organization/migrations/0001-foundation.ts';
-
-// bigint identities stay below 2^53 and are read as numbers.
-pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 type MigrationClass = new (...args: ConstructorParameters<typeof Migration>) => Migration;
 

@@ -1,5 +1,10 @@
 import pg, { type Pool, type PoolClient } from 'pg';
 
+// bigint identities stay below 2^53 and are read as numbers, in arrays too (pg leaves both as text).
+const INT8_ARRAY = 1016;
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+pg.types.setTypeParser(INT8_ARRAY as never, (text: string) => (text === '{}' ? [] : text.slice(1, -1).split(',').map((part) => (part === 'NULL' ? null : Number(part)))) as never);
+
 /** A named statement: the name is also its prepared name on every connection. */
 export interface Statement {
   readonly name: string;
