@@ -39,7 +39,12 @@ interface Job {
 
 const JOB = 'select state, options, list_id as "listId", cursor_no as cursor from import_job where id = $1';
 
-export function createImportActivities({ tenants, config, gateway }: Pick<Container, 'tenants' | 'config' | 'gateway'>) {
+/** @param isStopping whether the process drains: what runs then fails retryably and goes on elsewhere */
+export function createImportActivities({ tenants, config, gateway }: Pick<Container, 'tenants' | 'config' | 'gateway'>, isStopping: () => boolean) {
+  const goOn = () => {
+    Context.current().cancellationSignal.throwIfAborted();
+    if (isStopping()) throw new Error('this worker stops; the import goes on elsewhere');
+  };
   return translating({
     /**
      * Reads and checks the whole file into the import's own staging table, writes the rejected rows,
@@ -76,7 +81,7 @@ export function createImportActivities({ tenants, config, gateway }: Pick<Contai
           let reported = performance.now();
           rejected.write(stringify([[...columns.map((column) => column.header), 'line', 'reason']]));
           for await (const { records, bytes } of readRecords(files.source, encoding, delimiter)) {
-            Context.current().cancellationSignal.throwIfAborted();
+            goOn();
             let lines = '';
             let refusals: unknown[][] = [];
             for (const record of records) {
@@ -144,7 +149,7 @@ export function createImportActivities({ tenants, config, gateway }: Pick<Contai
         if (last === 0 && (expected?.rows ?? 0) > 0) return { complete: false };
         for (;;) {
           Context.current().heartbeat();
-          Context.current().cancellationSignal.throwIfAborted();
+          goOn();
           const cursor = await tenant.sql.transaction((tx) => applyBatch(tx, importId, table, last));
           if (cursor === null) return { complete: true };
           gateway.nudgeOutbox(orgId);

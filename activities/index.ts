@@ -13,16 +13,21 @@ import { createSweepActivities } from './sweep.ts';
  */
 export function createActivities(container: Container) {
   const engine = engineOf(container);
+  let stopping = false;
+  const isStopping = () => stopping;
   return {
     activities: {
       ...createOrganizationActivities(container),
-      ...createIndexingActivities(container),
-      ...createImportActivities(container),
+      ...createIndexingActivities(container, isStopping),
+      ...createImportActivities(container, isStopping),
       ...createCampaignActivities(container),
       ...createSendActivities(engine),
       ...createSweepActivities(container),
     },
-    drain: () => engine.drain(),
+    drain: () => {
+      stopping = true;
+      engine.drain();
+    },
     close: () => engine.close(),
   };
 }

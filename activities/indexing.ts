@@ -27,7 +27,8 @@ select id, topic, ids from (
     (select id, topic, ids from outbox order by id limit 200) head
 ) counted where before < $1 order by id`;
 
-export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>) {
+/** @param isStopping whether the process drains: what runs then returns early and goes on elsewhere */
+export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>, isStopping: () => boolean) {
   return translating({
     /**
      * Applies and deletes outbox rows until none came for 3 s, or a minute is over. Rows go when what
@@ -38,7 +39,7 @@ export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>
       const startedAt = performance.now();
       let done = 0;
       let quietSince = startedAt;
-      while (performance.now() - startedAt < STAY_MS) {
+      while (performance.now() - startedAt < STAY_MS && !isStopping()) {
         context.heartbeat(done);
         context.cancellationSignal.throwIfAborted();
         const taken = await tenants.use(orgId, (tenant) => drainRound(tenant, () => context.heartbeat(done)));

@@ -126,7 +126,16 @@ function placeOf(target: FieldTarget): Place {
     field,
     encode: encodeOverflow,
     is: (value) => ({ term: { [field]: encodeOverflow(value) } }),
-    range: (bounds) => ({ range: { [field]: Object.fromEntries(Object.entries(bounds).map(([side, bound]) => [side, encodeOverflow(bound)])) } }),
+    // `flattened` wants both bounds; the missing one is the end of the encoding.
+    range: (bounds) => ({
+      range: {
+        [field]: {
+          ...(bounds.gt === undefined && bounds.gte === undefined ? { gte: '0'.repeat(16) } : {}),
+          ...(bounds.lt === undefined && bounds.lte === undefined ? { lte: 'f'.repeat(16) } : {}),
+          ...Object.fromEntries(Object.entries(bounds).map(([side, bound]) => [side, encodeOverflow(bound)])),
+        },
+      },
+    }),
     parts: { field: 'more_text', lead: `${no}|` },
   };
 }

@@ -28,7 +28,8 @@ export interface IndexFailure {
  * @throws when the index cannot be reached or stays too busy: ask again later
  */
 export async function indexCustomers(scope: SearchScope, ids: readonly number[], onProgress?: () => void): Promise<IndexFailure[]> {
-  const distinct = [...new Set(ids)];
+  // Arrays of bigint come from the driver as strings; an id that is not found as a number would become a tombstone.
+  const distinct = [...new Set(ids.map(Number))];
   const catalogue = await readCatalogue(scope);
   const failures: IndexFailure[] = [];
   let next = 0;

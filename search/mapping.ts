@@ -62,7 +62,8 @@ export async function createCustomerIndex(client: Client, orgId: string): Promis
 
 /** Removes every version of the organization's index; for deletion and tests. */
 export async function deleteCustomerIndex(client: Client, orgId: string): Promise<void> {
-  await client.indices.delete({ index: `${customerAlias(orgId)}-v*`, ignore_unavailable: true, allow_no_indices: true });
+  const versions = Object.keys(await client.indices.get({ index: `${customerAlias(orgId)}-v*`, allow_no_indices: true }));
+  if (versions.length > 0) await client.indices.delete({ index: versions, ignore_unavailable: true });
 }
 
 function isAlreadyThere(error: unknown): boolean {
