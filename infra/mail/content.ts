@@ -32,6 +32,7 @@ export interface Recipient {
 export interface OutgoingMail {
   readonly from: string;
   readonly to: string;
+  /** The whole message: every line ends with CRLF, the last one too, and none begins with a dot. */
   readonly bytes: Buffer;
 }
 

@@ -7,7 +7,7 @@ const HEX = Array.from({ length: 256 }, (_, byte) => `=${byte.toString(16).toUpp
 const LINE = 72;
 const SOFT_BREAK = '=\r\n';
 /** Text that may stand in a quoted-printable line as it is. */
-const plainValue = /^[ -<>-~]{0,72}$/;
+const plainValue = /^(?!\.)[ -<>-~]{0,72}$/;
 
 /**
  * Quoted-printable that begins and ends at the start of a line, so that pieces can be joined without looking at each other.
@@ -33,7 +33,9 @@ function encodeLine(line: string, isLast: boolean): string {
   for (let i = 0; i < bytes.length; i += 1) {
     const byte = bytes[i] ?? 0;
     const endsLine = i === bytes.length - 1 && !isLast;
-    const plain = (byte >= 33 && byte <= 126 && byte !== 61) || ((byte === 32 || byte === 9) && !endsLine);
+    // A dot that begins a line would have to be doubled on the wire (RFC 5321 4.5.2): encoded, no line begins with one.
+    const startsWithDot = byte === 46 && (column === 0 || column + 1 > LINE);
+    const plain = (byte >= 33 && byte <= 126 && byte !== 61 && !startsWithDot) || ((byte === 32 || byte === 9) && !endsLine);
     const piece = plain ? String.fromCharCode(byte) : (HEX[byte] ?? '');
     if (column + piece.length > LINE) {
       out += SOFT_BREAK;

@@ -28,6 +28,14 @@ test('a value can add neither a header nor markup', async () => {
   expect(raw.split('\r\n').every((line) => line.length <= 998)).toBe(true);
 });
 
+test('no line begins with a dot, so none is lost or doubled on the wire', async () => {
+  const { raw, parsed } = await mailFor({ first_name: '.Ada', city: '.' }, { text: '.\n..two\n{{ first_name }}\n' + 'x'.repeat(72) + '.y', utm: {} });
+  expect(raw).not.toMatch(/^\./m);
+  expect(raw.endsWith('\r\n')).toBe(true);
+  expect(raw.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+  expect(parsed.text?.trim()).toBe(`.\n..two\n.Ada\n${'x'.repeat(72)}.y`);
+});
+
 test('merge tags in a value are not parsed again', async () => {
   const { parsed } = await mailFor({ first_name: '{{ unsubscribe_url }}' });
   expect(parsed.html).toContain('Hi {{ unsubscribe_url }}');
