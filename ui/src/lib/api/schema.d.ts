@@ -3871,6 +3871,7 @@ export interface operations {
                         /** @enum {string} */
                         type: "text" | "number" | "date" | "boolean";
                         no: number;
+                        notice: string | null;
                     };
                 };
             };
@@ -4509,8 +4510,7 @@ export interface operations {
             content: {
                 "application/json": {
                     name: string;
-                    /** @default  */
-                    description?: string;
+                    description?: string | null;
                 };
             };
         };
@@ -4625,7 +4625,7 @@ export interface operations {
                 "application/json": {
                     version: number;
                     name?: string;
-                    description?: string;
+                    description?: string | null;
                 };
             };
         };
@@ -5409,8 +5409,7 @@ export interface operations {
             content: {
                 "application/json": {
                     name: string;
-                    /** @default  */
-                    description?: string;
+                    description?: string | null;
                     rule: unknown;
                 };
             };
@@ -5628,7 +5627,7 @@ export interface operations {
                 "application/json": {
                     version: number;
                     name?: string;
-                    description?: string;
+                    description?: string | null;
                     rule?: unknown;
                 };
             };
@@ -5787,6 +5786,7 @@ export interface operations {
                 count?: "true" | "false";
                 search?: string;
                 reason?: "hard_bounce" | "soft_bounce" | "complaint" | "unsubscribed" | "manual" | "list_import";
+                source?: "webhook" | "tracking_link" | "manual" | "csv_import" | "api";
             };
             header?: never;
             path?: never;
