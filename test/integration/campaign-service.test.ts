@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCampaignReportService } from '../../api/modules/campaigns/report.ts';
+import { createCampaignService, type CampaignService } from '../../api/modules/campaigns/service.ts';
+import { createConnectionService } from '../../api/modules/connections/service.ts';
+import { createDashboardService } from '../../api/modules/dashboard/service.ts';
+import { createRenderService } from '../../api/modules/render/service.ts';
+import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
+import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
+
+let organization: TestOrganization;
+let campaigns: CampaignService;
+let sink: SmtpSink;
+let org: string;
+const html = '<p>Hi {{ first_name }}</p><a href="{{ unsubscribe_url }}">bye</a>';
+
+beforeAll(async () => {
+  organization = await createTestOrganization();
+  sink = await startSmtpSink({ password: 'right' });
+  campaigns = createCampaignService(organization.container);
+  org = organization.orgId;
+}, 60_000);
+afterAll(async () => {
+  await sink.close();
+  await organization.close();
+});
+
+const connections = () => createConnectionService(organization.container);
+const connect = (name: string, password: string) => connections().create(org, 'smtp', { name, host: '127.0.0.1', port: sink.port, secure: 'none', username: 'me', password, fromEmail: 'news@shop.example' });
+
+test('a launch names everything that is missing, together', async () => {
+  const draft = await campaigns.create(org, 'owner', 'Ada', 'Empty');
+  await campaigns.edit(org, 'owner', draft.id, { version: draft.version, fromName: '', connectionId: null });
+  await expect(campaigns.launch(org, 'owner', draft.id, false)).rejects.toMatchObject({
+    code: 'invalid', fields: expect.arrayContaining(['subject', 'fromName', 'html', 'targets', 'connectionId'].map((field) => expect.objectContaining({ field }))),
+  });
+});
+
+test('a stale edit is refused', async () => {
+  const draft = await campaigns.create(org, 'owner', 'Ada', 'Twice');
+  await campaigns.edit(org, 'owner', draft.id, { version: draft.version, subject: 'one' });
+  await expect(campaigns.edit(org, 'owner', draft.id, { version: draft.version, subject: 'two' })).rejects.toMatchObject({ code: 'conflict' });
+});
+
+test('an unknown tag blocks the launch unless it has a default', async () => {
+  const draft = await campaigns.create(org, 'owner', 'Ada', 'Tags');
+  await campaigns.edit(org, 'owner', draft.id, { subject: 'Hi {{ nick }}', html: `${html}{{ pet | default: "cat" }}` });
+  const { errors } = await campaigns.checks(org, draft.id);
+  expect(errors.filter((error) => error.message.includes('there is no field')).map((error) => error.field)).toEqual(['subject']);
+});
+
+test('a launched campaign runs, once, and a copy is a new draft', async () => {
+  const listId = randomUUID();
+  await organization.container.tenants.use(org, async ({ sql }) => {
+    await sql.run("insert into list (id, name) values ($1, 'All')", [listId]);
+    await sql.run("insert into customer (email, email_key, is_unsubscribed) values ('a@x.example', 'a@x.example', false), ('b@x.example', 'b@x.example', true)");
+    await sql.run('insert into list_member (list_id, customer_id) select $1, id from customer', [listId]);
+  });
+  const connection = await connect('Launching', 'right');
+  const draft = await campaigns.create(org, 'owner', 'Ada', 'Spring');
+  await campaigns.edit(org, 'owner', draft.id, { subject: 'Hello', html, fromName: 'Shop', fromEmail: 'news@shop.example', connectionId: connection.id, targets: [{ kind: 'list', id: listId, mode: 'include' }] });
+  expect(await campaigns.estimate(org, draft.id)).toEqual({ included: 2, duplicates: 0, excluded: 0, suppressed: 0, unsubscribed: 1, bounced: 0, final: 1 });
+  const launched = await campaigns.launch(org, 'owner', draft.id, false);
+  const again = await campaigns.launch(org, 'owner', draft.id, false);
+  expect([launched.state, again.state]).toEqual(['running', 'running']);
+  expect(launched.allowed).toEqual(['pause', 'cancel', 'duplicate']);
+  await expect(campaigns.edit(org, 'owner', draft.id, { subject: 'late' })).rejects.toMatchObject({ code: 'conflict' });
+  const copy = await campaigns.duplicate(org, 'owner', 'Ada', draft.id);
+  expect(copy).toMatchObject({ name: 'Copy of Spring', state: 'draft', subject: 'Hello', connectionId: connection.id });
+  const page = await campaigns.list(org, 'member', { limit: 1, count: true });
+  expect(page.nextCursor).not.toBeNull();
+  expect((await campaigns.list(org, 'member', { limit: 10, cursor: page.nextCursor ?? '' })).data.map((row) => row.id)).not.toContain(page.data[0]?.id);
+  expect(await createCampaignReportService(organization.container).report(org, draft.id)).toMatchObject({ sent: 0, openRate: null });
+  expect((await createDashboardService(organization.container, campaigns).read(org, 'owner')).running.map((row) => row.id)).toContain(draft.id);
+});
+
+test('a test mail arrives, marked, and the answers come per address', async () => {
+  const connection = await connect('Testing', 'right');
+  const draft = await campaigns.create(org, 'owner', 'Ada', 'Test');
+  await campaigns.edit(org, 'owner', draft.id, { subject: 'Hello', html, fromName: 'Shop', fromEmail: 'news@shop.example', connectionId: connection.id });
+  const { results } = await campaigns.test(org, draft.id, ['ok@t.example', 'rcpt550.t@t.example']);
+  expect(results.map((result) => result.ok)).toEqual([true, false]);
+  expect(results[1]?.reply).toContain('5.1.1');
+});
+
+test('a connection test says what is wrong, keeps the password and shows its health', async () => {
+  const wrong = await connect('Wrong', 'wrong');
+  expect(wrong).toMatchObject({ passwordSet: true });
+  expect(JSON.stringify(wrong)).not.toContain('"wrong"');
+  expect(await connections().test(org, wrong.id, 'ada@x.example')).toMatchObject({ ok: false, stage: 'login', message: 'Authentication failed: wrong key or credentials.' });
+  const right = await connections().edit(org, wrong.id, { version: wrong.version, password: 'right' });
+  expect(await connections().test(org, right.id, 'ada@x.example')).toMatchObject({ ok: true });
+  expect((await connections().get(org, right.id)).health).toBe('healthy');
+  const refused = await connections().create(org, 'smtp', { name: 'Nobody there', host: '127.0.0.1', port: 9, secure: 'none' });
+  expect(await connections().test(org, refused.id, 'ada@x.example')).toMatchObject({ ok: false, stage: 'connect', message: 'Connection refused: wrong host or port.' });
+});
+
+test('a preview shows the sample person and what is wrong', async () => {
+  const shown = await createRenderService(organization.container).render(org, { subject: 'Hi {{ first_name }}', preheader: '', html: '<p>{{ nope }}</p>', text: '' });
+  expect(shown).toMatchObject({ subject: 'Hi Ada', html: '<p></p>' });
+  expect(shown.problems).toHaveLength(1);
+});
