@@ -47,7 +47,6 @@ function encodeLine(line: string, isLast: boolean): string {
   return isLast && column > 0 ? out + SOFT_BREAK : out;
 }
 
-// eslint-disable-next-line no-control-regex -- a line break in a value would start a header of the sender's choosing
 const controls = /[\u0000-\u001F\u007F\u2028\u2029]+/g;
 
 /** A value on one line: control characters, line breaks among them, become a space. */

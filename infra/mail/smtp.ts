@@ -162,7 +162,6 @@ function toOutcome(error: SmtpError, handedOver: boolean): Outcome {
 
 /** A server's words for a row: one line, 300 characters at most. */
 function words(text: string | undefined): string {
-  // eslint-disable-next-line no-control-regex -- what a server says is untrusted
   return (text ?? '').replaceAll(/[\u0000-\u001F]+/g, ' ').slice(0, 300);
 }
 

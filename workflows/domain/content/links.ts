@@ -14,7 +14,6 @@ export const linkMarks = /\uE000(\d+)\uE001/g;
 
 /** Removes characters reserved for our marks and those no mail may carry. */
 export function clean(source: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is removed here
   return source.replaceAll(/[\uE000\uE001\u0000-\u0008\u000B\u000C\u000E-\u001F]/g, '');
 }
 
