@@ -1,14 +1,9 @@
 /** Brings the control database and every organization's database and index up to this version. Safe to repeat and to run from several machines. */
-import { readConfig, settings } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { createContainer } from '../container.ts';
 import { createProvisioning, migrateControl, provisionOrganization } from '../tenancy/provisioning.ts';
 
-// Migrations need the databases and the search server alone; a key or Temporal need not be at hand.
-const config = readConfig({
-  TEMPORAL_ADDRESS: 'localhost:7233',
-  FERMATA_SECRET_KEY: Buffer.alloc(32).toString('base64'),
-  ...Object.fromEntries(Object.keys(settings).flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
-});
+const config = readConfig();
 
 await migrateControl(config.DATABASE_URL);
 const container = await createContainer('migrate', config);

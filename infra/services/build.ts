@@ -25,7 +25,7 @@ const ui: Built = {
 const bundle: Built = {
   what: 'Bundling the workflows',
   sources: ['workflows', 'package-lock.json', 'infra/scripts/bundle.ts'],
-  result: 'build/workflow-bundle.js',
+  result: 'node_modules/.cache/fermata/workflow-bundle.js',
   args: ['infra/scripts/bundle.ts'],
 };
 
