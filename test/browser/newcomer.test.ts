@@ -78,7 +78,7 @@ describe('a newcomer', () => {
     await page.getByLabel('Name').fill('Londoners');
     await page.getByRole('button', { name: 'Add Condition' }).click();
     await page.getByLabel('Value').fill('London');
-    await expect.poll(() => page.getByTestId('segment-count').textContent().catch(() => null), { timeout: 20_000 }).toBe('2');
+    await page.getByTestId('segment-count').filter({ hasText: /^2$/ }).waitFor();
     await clean();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.waitForURL(/\/segments\/(?!new)/);
@@ -105,7 +105,7 @@ describe('a newcomer', () => {
     await step('Targeting');
     await page.getByRole('button', { name: 'Add Target' }).click();
     await page.getByLabel('Which').selectOption({ label: 'Newsletter (3)' });
-    await expect.poll(() => page.getByTestId('estimate-final').textContent().catch(() => null), { timeout: 20_000 }).toBe('3');
+    await page.getByTestId('estimate-final').filter({ hasText: /^3$/ }).waitFor();
     await clean();
     await step('SMTP');
     await page.getByRole('radio', { name: /Mail catcher/ }).check();
@@ -126,7 +126,7 @@ describe('a newcomer', () => {
     if (await warned.count()) await warned.check();
     await dialog.getByRole('button', { name: 'Launch' }).click();
     await page.locator('[data-testid=campaign-state][data-state=completed]').waitFor({ timeout: 60_000 });
-    await expect.poll(() => page.getByTestId('sent').textContent(), { timeout: 10_000 }).toBe('3');
+    await page.getByTestId('sent').filter({ hasText: /^3$/ }).waitFor();
     await clean();
   });
 
