@@ -47,11 +47,20 @@ export class CampaignDetail extends Resource<Campaign> {
       this.progress = this.value.progress;
       if (this.value.state !== 'draft' && this.value.state !== 'scheduled') this.live.open(`/campaigns/${this.id}/live`);
     });
-    return () => this.live.close();
+    return () => { this.live.close(); clearInterval(this.#after); };
+  }
+
+  /** The stream ends with the campaign; opens and clicks go on and are asked for now and then. */
+  #after: ReturnType<typeof setInterval> | undefined;
+  #goOnSlowly() {
+    this.live.close();
+    clearInterval(this.#after);
+    this.#after = setInterval(() => { if (!document.hidden) void get<Progress>(`/campaigns/${this.id}/progress`).then((progress) => { this.progress = progress; }, () => {}); }, 5000);
   }
 
   #take(progress: Progress) {
     this.progress = progress;
+    if (progress.state !== 'running' && progress.state !== 'paused') this.#goOnSlowly();
     // What may be done next depends on the state: a change of it is read whole.
     if (this.value && progress.state !== this.value.state) void this.load();
   }
