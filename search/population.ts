@@ -33,6 +33,7 @@ const without = (query: Query, ...must_not: Query[]): Query => ({ bool: { filter
 /** Point in time of an audience; each page renews it. */
 const KEEP_ALIVE = '5m';
 const PAGE_SIZE = 10_000;
+const MAX_WORDS = 10;
 
 /**
  * How many people a rule matches, every acknowledged write included.
@@ -40,7 +41,7 @@ const PAGE_SIZE = 10_000;
  */
 export async function countRule(scope: SearchScope, rule: unknown): Promise<{ mailable: number; total: number }> {
   const query = await ruleQuery(scope, rule);
-  await waitUntilSearchable(scope, { patienceMs: COUNT_PATIENCE_MS });
+  await untilFresh(scope);
   const answer = await ask(scope, { size: 0, query: both(alive, query), track_total_hits: true, aggs: { mailable: { filter: { term: { mailable: true } } } } });
   return { total: totalOf(answer), mailable: (answer.aggregations?.['mailable'] as { doc_count: number }).doc_count };
 }
@@ -48,12 +49,12 @@ export async function countRule(scope: SearchScope, rule: unknown): Promise<{ ma
 /** Ids of up to `limit` people a rule matches, newest first. Errors as `countRule`. */
 export async function sampleRule(scope: SearchScope, rule: unknown, limit = 10): Promise<number[]> {
   const query = await ruleQuery(scope, rule);
-  await waitUntilSearchable(scope, { patienceMs: COUNT_PATIENCE_MS });
+  await untilFresh(scope);
   return idsOf(await ask(scope, { size: limit, query: both(alive, query), sort: [{ id: 'desc' }], track_total_hits: false, ...idOnly }));
 }
 
 export interface CustomerSearch {
-  /** Part of an address or name. */
+  /** Parts of addresses or names; each word must be in one of them. */
   readonly text?: string;
   readonly listId?: string;
   readonly rule?: Rule;
@@ -69,13 +70,14 @@ export async function searchCustomers(scope: SearchScope, search: CustomerSearch
   const context: RuleContext = { catalogue: await readCatalogue(scope), zone: scope.org.timezone };
   const filter: Query[] = [alive];
   if (search.text !== undefined) {
-    const parts = ['email', 'first_name', 'last_name'].map((field) => ({ field, operator: 'contains' as const, value: search.text }));
-    filter.push(compile({ op: 'or', parts }, context));
+    for (const word of search.text.split(/\s+/).filter((each) => each !== '').slice(0, MAX_WORDS)) {
+      filter.push(compile({ op: 'or', parts: ['email', 'first_name', 'last_name'].map((field) => ({ field, operator: 'contains', value: word })) }, context));
+    }
   }
   if (search.listId !== undefined) filter.push({ term: { lists: search.listId } });
   if (search.rule !== undefined) filter.push(compile(search.rule, context));
   if (search.status !== undefined) filter.push(statusQuery[search.status]);
-  await waitUntilSearchable(scope, { patienceMs: COUNT_PATIENCE_MS });
+  await untilFresh(scope);
   const answer = await ask(scope, {
     size: search.limit + 1,
     query: both(...filter),
@@ -139,7 +141,7 @@ async function* streamIds(scope: SearchScope, query: Query): AsyncIterable<numbe
 export async function estimateAudience(scope: SearchScope, targets: readonly AudienceTarget[]): Promise<AudienceEstimate> {
   const { included, excluded } = await targetQueries(scope, targets);
   if (included.length === 0) return { included: 0, duplicates: 0, excluded: 0, suppressed: 0, unsubscribed: 0, bounced: 0, final: 0 };
-  await waitUntilSearchable(scope, { patienceMs: COUNT_PATIENCE_MS });
+  await untilFresh(scope);
   const everyone = both(alive, anyOf(included));
   const kept = without(everyone, ...excluded);
   const unsubscribed: Query = { term: { is_unsubscribed: true } };
@@ -215,13 +217,31 @@ function totalOf(answer: estypes.SearchResponse): number {
   return typeof total === 'number' ? total : total?.value ?? 0;
 }
 
-/** Searches; an index that cannot be reached is `unavailable`, not a failure of ours. */
-async function ask(scope: SearchScope, request: estypes.SearchRequest): Promise<estypes.SearchResponse> {
+/** Waits at most 10 s. @throws AppError `unavailable` with the lag, or when the index cannot be reached */
+function untilFresh(scope: SearchScope): Promise<void> {
+  return translating(() => waitUntilSearchable(scope, { patienceMs: COUNT_PATIENCE_MS }));
+}
+
+function ask(scope: SearchScope, request: estypes.SearchRequest): Promise<estypes.SearchResponse> {
+  return translating(() => scope.search.client.search({ index: scope.search.customers, ...request }));
+}
+
+const unreachable = new Set(['ConnectionError', 'TimeoutError', 'NoLivingConnectionsError']);
+
+/** An index that cannot be reached is `unavailable`, a rule beyond its limits `invalid`: no failure of ours. */
+async function translating<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await scope.search.client.search({ index: scope.search.customers, ...request });
+    return await work();
   } catch (error) {
-    const name = (error as Error).name;
-    if (name !== 'ConnectionError' && name !== 'TimeoutError' && name !== 'NoLivingConnectionsError') throw error;
-    throw new AppError('unavailable', 'The search index cannot be reached at the moment. Try again in a minute.', [], { cause: error });
+    const { name, meta } = error as { name?: string; meta?: { body?: unknown } };
+    if (name !== undefined && unreachable.has(name)) {
+      throw new AppError('unavailable', 'The search index cannot be reached at the moment. Try again in a minute.', [], { cause: error });
+    }
+    // The server answers with type `too_many_nested_clauses` or `too_many_clauses`, or says so in an `illegal_argument` reason.
+    if (/too_many_(nested_)?clauses|maximum nested depth|maxClauseCount/.test(JSON.stringify(meta?.body ?? ''))) {
+      const message = 'This rule is too large or too deeply nested for the search server. Use fewer conditions or groups.';
+      throw new AppError('invalid', message, [{ field: 'rule', message }], { cause: error });
+    }
+    throw error;
   }
 }

@@ -2,12 +2,16 @@ import type { Response } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '#domain/shared/errors.ts';
 
-/** JSON deeper than this is refused before anything recursive sees it (`JSON.stringify` overflows between 1,000 and 5,000). */
-const MAX_DEPTH = 64;
+/**
+ * JSON deeper than this is refused before anything recursive sees it (`JSON.stringify` overflows between 1,000 and 5,000);
+ * a rule of 100 nested groups takes 202.
+ */
+const MAX_DEPTH = 256;
 const MAX_VALUES = 100_000;
 
 /**
- * Refuses JSON that is deeper than 64 levels or holds more than 100,000 values; walks without recursion.
+ * Refuses JSON that is too deep, holds more than 100,000 values, or a text no database keeps (NUL, half a
+ * surrogate pair); walks without recursion.
  * @throws AppError `invalid`
  */
 export function checkShape(json: unknown): void {
@@ -17,13 +21,19 @@ export function checkShape(json: unknown): void {
     if (depth > MAX_DEPTH) throw new AppError('invalid', `The body is nested deeper than ${MAX_DEPTH} levels.`);
     const next: unknown[] = [];
     for (const value of level) {
+      if (typeof value === 'string') checkText(value);
       if (typeof value !== 'object' || value === null) continue;
+      if (!Array.isArray(value)) Object.keys(value).forEach(checkText);
       for (const child of Array.isArray(value) ? value : Object.values(value)) next.push(child);
     }
     values += next.length;
     if (values > MAX_VALUES) throw new AppError('invalid', `The body holds more than ${MAX_VALUES} values.`);
     level = next;
   }
+}
+
+function checkText(text: string): void {
+  if (text.includes('\u0000') || !text.isWellFormed()) throw new AppError('invalid', 'A text holds a character that cannot be stored: NUL, or half of a surrogate pair.');
 }
 
 /** Counts requests per caller in this process and writes `RateLimit-*` and, on refusal, `Retry-After`. */

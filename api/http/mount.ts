@@ -130,6 +130,7 @@ function validate(route: AnyRoute, req: Request): { params: unknown; query: unkn
   if (!params.success) throw new AppError('not_found', 'There is nothing at this address.');
   const query = strict(route.query).safeParse(req.query);
   const raw: unknown = req.body;
+  checkShape(req.query);
   if (route.bodyMode !== 'stream') checkShape(raw);
   const body = route.bodyMode === 'stream' ? { success: true as const, data: undefined } : strict(route.body).safeParse(raw ?? {});
   const errors = [

@@ -118,6 +118,7 @@ function writeConfig({ profile, ports }: ServiceContext, folder: string): void {
     // Two indices an organization, one shard each; and a disk of a developer that is nearly full must not stop writes.
     'cluster.max_shards_per_node': 10_000,
     'cluster.routing.allocation.disk.threshold_enabled': false,
+    'indices.query.bool.max_nested_depth': 250, // a rule nests 100 groups; the server's own limit is 30
     'action.auto_create_index': false, // a write before the index was made is an error, not a guessed mapping
   };
   const write = (name: string, lines: readonly string[]) => writeFileSync(join(folder, 'config', name), `${lines.join('\n')}\n`, { mode: 0o644 });

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { route } from '../../http/route.ts';
-import { CustomerView, TimelineEntry } from './views.ts';
+import { TimelineEntry } from './timeline.ts';
+import { CustomerView } from './views.ts';
 
 const id = z.coerce.number({ message: 'Expected a number.' }).int().min(1).max(Number.MAX_SAFE_INTEGER);
 const text = z.string().max(10_000).nullable().optional();
@@ -50,7 +51,7 @@ export const customerRoutes = [
   route({
     method: 'delete', path: '/customers/:id', capability: 'customers.erase', tag, scope: 'customers:write', summary: 'Erases a customer for good.',
     params: z.strictObject({ id }), reply: null,
-    handle: ({ org, params, services }) => services.customers.erase(org, params.id),
+    handle: ({ org, actor, params, services }) => services.customers.erase(org, actor.name, params.id),
   }),
   route({
     method: 'get', path: '/customers/:id/timeline', capability: 'customers.view', tag, scope: 'customers:read', summary: 'What happened with a customer, newest first.',

@@ -1,25 +1,15 @@
 import { z } from 'zod';
-import { parseEmailAddress } from '#domain/customer/email-address.ts';
-import { readText, TEXT_MAX_LENGTH, VALUE_MAX_LENGTH, type CustomField } from '#domain/customer/fields.ts';
-import { isTimeZone } from '#domain/segment/windows.ts';
 import { checkRule, type Rule } from '#domain/segment/ast.ts';
-import { AppError, notFound, refuse, type FieldError } from '#domain/shared/errors.ts';
+import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
-import type { Transaction } from '../../../infra/db/sql.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { readCatalogue } from '../../../search/catalogue.ts';
 import { searchCustomers, type CustomerSearch } from '../../../search/population.ts';
-import { decodeCursor, encodeCursor, type ListQuery } from '../../http/cursor.ts';
+import { decodeCursor, encodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
+import { readInput, type CustomerInput } from './input.ts';
+import { addressTaken, HOLD_SUPPRESSIONS, insert, join, tell, write } from './rows.ts';
+import { TIMELINE, TIMELINE_LIMIT, toTimelineEntry, type TimelineRecord } from './timeline.ts';
 import { CUSTOMER, toCustomerView, type CustomerRecord } from './views.ts';
-
-export interface CustomerInput {
-  readonly email?: string | undefined;
-  readonly firstName?: string | null | undefined; readonly lastName?: string | null | undefined; readonly phone?: string | null | undefined;
-  readonly city?: string | null | undefined; readonly country?: string | null | undefined;
-  readonly score?: number | null | undefined; readonly timezone?: string | null | undefined;
-  readonly custom?: Readonly<Record<string, string | number | boolean | null>> | undefined;
-  readonly listIds?: readonly string[] | undefined;
-}
 
 export interface CustomerListQuery extends ListQuery {
   readonly search?: string | undefined;
@@ -29,10 +19,9 @@ export interface CustomerListQuery extends ListQuery {
   readonly sort?: CustomerSearch['order'] | undefined;
 }
 
-const columnOf = { firstName: 'first_name', lastName: 'last_name', phone: 'phone', city: 'city', country: 'country', score: 'score', timezone: 'timezone' } as const;
-
 export type CustomerService = ReturnType<typeof createCustomerService>;
 
+/** People and what is known of them; each write is one transaction with a new version and one outbox row. */
 export function createCustomerService({ tenants, gateway }: Pick<Container, 'tenants' | 'gateway'>) {
   const changed = <T>(orgId: string, result: T): T => {
     gateway.nudgeOutbox(orgId);
@@ -59,9 +48,10 @@ export function createCustomerService({ tenants, gateway }: Pick<Container, 'ten
         rule = segment.rule;
       }
       const text = query.search?.trim() === '' ? undefined : query.search?.trim();
-      const after = decodeCursor(query.cursor, z.array(z.union([z.string(), z.number()])).min(1).max(2));
-      if (text !== undefined || rule !== undefined) gateway.nudgeOutbox(orgId);
-      const page = text !== undefined || rule !== undefined
+      const searches = text !== undefined || rule !== undefined;
+      const after = decodeCursor<z.ZodType<(string | number)[]>>(query.cursor, order !== 'email' ? z.tuple([z.int()]) : searches ? z.tuple([z.string(), z.int()]) : z.tuple([z.string()]));
+      if (searches) gateway.nudgeOutbox(orgId);
+      const page = searches
         ? await searchCustomers(tenant, {
           order, limit: query.limit, count: query.count === true,
           ...(text === undefined ? {} : { text }), ...(rule === undefined ? {} : { rule }),
@@ -89,19 +79,20 @@ export function createCustomerService({ tenants, gateway }: Pick<Container, 'ten
     /** Changes what is given; `custom` key by key, null takes a value away. @throws AppError `conflict` when `version` is stale */
     update: async (orgId: string, id: number, version: number | undefined, input: CustomerInput) => changed(orgId, await tenants.use(orgId, async (tenant) => {
       const values = readInput(input, false);
-      await tenant.sql.transaction(async (tx) => {
+      await addressTaken(() => tenant.sql.transaction(async (tx) => {
+        if (values.email !== undefined) await tx.run(HOLD_SUPPRESSIONS);
         const held = await tx.first<{ version: number }>('select version from customer where id = $1 for update', [id]);
         if (held === undefined) throw notFound('customer');
         if (version !== undefined && held.version !== version) throw new AppError('conflict', 'Somebody changed this customer meanwhile. Load her again, then repeat your change.');
-        if (values.email !== undefined && (await tx.first('select 1 as found from customer where email_key = $1 and id <> $2', [values.email.key, id])) !== undefined) {
-          throw new AppError('conflict', 'Another customer has this address.', [{ field: 'email', message: 'Another customer has this address.' }]);
-        }
-        await write(tx, id, values, input.listIds);
-      });
+        await write(tx, id, values);
+        if (input.listIds !== undefined) await tx.run('delete from list_member where customer_id = $1 and not list_id = any($2::uuid[])', [id, input.listIds]);
+        await join(tx, id, input.listIds);
+        await tell(tx, id);
+      }));
       return view(tenant, id);
     })),
 
-    /** Adds or changes by address: the same call twice leaves one customer. */
+    /** Adds or changes by address: the same call twice leaves one customer. Lists are added to, never taken away. */
     upsert: async (orgId: string, address: string, input: CustomerInput) => changed(orgId, await tenants.use(orgId, async (tenant) => {
       const values = readInput({ ...input, email: address }, true);
       const id = await tenant.sql.transaction(async (tx) => {
@@ -109,43 +100,41 @@ export function createCustomerService({ tenants, gateway }: Pick<Container, 'ten
         if (made !== null) return made;
         const held = await tx.first<{ id: number }>('select id from customer where email_key = $1 for update', [values.email!.key]);
         const { email: _kept, ...others } = values;
-        await write(tx, held!.id, others, input.listIds);
-        return held!.id;
+        if (held === undefined) throw new AppError('conflict', 'This customer was erased at the same moment. Try again.');
+        await write(tx, held.id, others);
+        await join(tx, held.id, input.listIds);
+        await tell(tx, held.id);
+        return held.id;
       });
       return view(tenant, id);
     })),
 
-    /** Erases her: the row and what hangs on it are gone, the index keeps a tombstone without personal data. */
-    erase: async (orgId: string, id: number) => changed(orgId, await tenants.use(orgId, ({ sql }) => sql.transaction(async (tx) => {
-      if ((await tx.run('delete from customer where id = $1', [id])) === 0) throw notFound('customer');
-      await tx.run(`update event set detail = null where customer_id = $1`, [id]);
-      await tx.run(`insert into outbox (topic, ids) values ('customer', array[$1::bigint])`, [id]);
+    /**
+     * Erases her: the row, her memberships and caught mails are gone, counts stay, and the index keeps a tombstone
+     * without personal data. A suppression of her address stays; the receipt in the audit names her number only.
+     */
+    erase: async (orgId: string, actor: string, id: number): Promise<void> => changed(orgId, await tenants.use(orgId, ({ sql }) => sql.transaction(async (tx) => {
+      // Messages before the customer: the order in which sending locks them.
+      await tx.run('update message set reply = null where customer_id = $1 and reply is not null', [id]);
+      const gone = await tx.first<{ email: string; key: string }>('delete from customer where id = $1 returning email, email_key as key', [id]);
+      if (gone === undefined) throw notFound('customer');
+      await tx.run('update event set detail = null where customer_id = $1 and detail is not null', [id]);
+      await tx.run('delete from caught_mail where recipient = any($1)', [[gone.email, gone.key]]);
+      await tx.run('delete from index_failure where customer_id = $1', [id]);
+      await tx.run(`insert into audit (actor, action, subject) values ($1, 'customer.erased', $2)`, [actor, `customer ${id}`]);
+      await tell(tx, id);
     }))),
 
+    /** What happened with her, newest first. Opens and clicks of machines are left out. */
     timeline: (orgId: string, id: number, query: ListQuery) => tenants.use(orgId, async ({ sql }) => {
       if ((await sql.first('select 1 as found from customer where id = $1', [id])) === undefined) throw notFound('customer');
-      const before = decodeCursor(query.cursor, z.tuple([z.string()]));
-      const rows = await sql.rows<{ at: Date; kind: string; title: string; detail: string | null; campaignId: string | null }>(TIMELINE, [id, before?.[0] ?? null, query.limit + 1]);
-      const shown = rows.slice(0, query.limit);
-      return {
-        data: shown.map((row) => ({ at: row.at.toISOString(), kind: row.kind, title: row.title, detail: row.detail, ...(row.campaignId === null ? {} : { campaignId: row.campaignId }) })),
-        nextCursor: rows.length > query.limit ? encodeCursor([shown.at(-1)!.at.toISOString()]) : null,
-      };
+      const before = decodeCursor(query.cursor, z.tuple([z.string().regex(/^[\d :.+-]{19,40}$/), z.string()]));
+      const limit = Math.min(query.limit, TIMELINE_LIMIT);
+      const rows = await sql.rows<TimelineRecord>(TIMELINE, [id, before?.[0] ?? null, before?.[1] ?? null, limit + 1]);
+      return toPage(rows, limit, (row) => [row.instant, row.ref], toTimelineEntry);
     }),
   };
 }
-
-const TIMELINE = /* sql */ `
-select * from (
-  select m.ended_at as at, 'sent' as kind, 'Mail sent' as title, c.name as detail, c.id::text as "campaignId"
-    from message m left join campaign c on c.mail_no = m.mail_no where m.customer_id = $1 and m.state = 2
-  union all
-  select e.occurred_at, e.type, initcap(e.type), c.name, c.id::text from event e left join campaign c on c.mail_no = e.mail_no where e.customer_id = $1 and e.type <> 'sent'
-  union all
-  select m.added_at, 'list_added', 'Added to a list', l.name, null from list_member m join list l on l.id = m.list_id where m.customer_id = $1
-  union all
-  select created_at, 'created', 'Customer created', null, null from customer where id = $1
-) entry where at is not null and ($2::timestamptz is null or at < $2) order by at desc limit $3`;
 
 async function browse(tenant: Tenant, query: CustomerListQuery, order: CustomerSearch['order'], after: (string | number)[] | null) {
   const where = ['true'];
@@ -161,93 +150,4 @@ async function browse(tenant: Tenant, query: CustomerListQuery, order: CustomerS
   const rows = await tenant.sql.rows<{ id: number; key: string }>(`select c.id, c.email_key as key from customer c where ${where.join(' and ')} order by ${by} limit ${value(query.limit + 1)}`, values);
   const last = rows[query.limit - 1];
   return { ids: rows.slice(0, query.limit).map((row) => row.id), after: rows.length > query.limit && last !== undefined ? (order === 'email' ? [last.key] : [last.id]) : null, count };
-}
-
-interface ReadInput {
-  email?: { shown: string; key: string };
-  readonly columns: Record<string, string | number | null>;
-  /** Values by key; null takes one away. */
-  readonly custom: Record<string, string | null>;
-}
-
-function readInput(input: CustomerInput, needsEmail: boolean): ReadInput {
-  const problems: FieldError[] = [];
-  const columns: Record<string, string | number | null> = {};
-  const custom: Record<string, string | null> = {};
-  const result: ReadInput = { columns, custom };
-  if (input.email !== undefined || needsEmail) {
-    const email = parseEmailAddress(input.email ?? '');
-    if ('problem' in email) problems.push({ field: 'email', message: email.problem });
-    else result.email = email;
-  }
-  for (const [name, column] of Object.entries(columnOf) as [keyof typeof columnOf, string][]) {
-    const given = input[name];
-    if (given === undefined) continue;
-    if (typeof given !== 'string') {
-      columns[column] = given;
-      continue;
-    }
-    const read = readText(name, given, TEXT_MAX_LENGTH);
-    if ('problem' in read) problems.push({ field: name, message: read.problem });
-    else if (name === 'timezone' && read.value !== null && !isTimeZone(read.value)) problems.push({ field: name, message: 'Expected a time zone like Europe/London.' });
-    else columns[column] = read.value;
-  }
-  for (const [key, given] of Object.entries(input.custom ?? {})) {
-    const read = readText(key, given === null ? '' : String(given), VALUE_MAX_LENGTH);
-    if ('problem' in read) problems.push({ field: `custom.${key}`, message: read.problem });
-    else custom[key] = read.value;
-  }
-  if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
-  return result;
-}
-
-async function checkKnown(tx: Transaction, values: ReadInput, listIds: readonly string[] | undefined): Promise<void> {
-  const keys = Object.keys(values.custom);
-  if (keys.length > 0) {
-    const known = new Set((await tx.rows<Pick<CustomField, 'key'>>('select key from custom_field where key = any($1)', [keys])).map((field) => field.key));
-    const problems = keys.filter((key) => !known.has(key)).map((key) => ({ field: `custom.${key}`, message: `There is no custom field ${key}. Add it under Fields first.` }));
-    if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
-  }
-  if (listIds !== undefined && listIds.length > 0) {
-    const known = await tx.rows<{ id: string }>('select id from list where id = any($1)', [listIds]);
-    const missing = listIds.findIndex((id) => !known.some((list) => list.id === id));
-    if (missing !== -1) throw refuse(`listIds[${missing}]`, 'This list does not exist.');
-  }
-}
-
-/** @returns the id, or null when the address is taken */
-async function insert(tx: Transaction, values: ReadInput, listIds: readonly string[] | undefined): Promise<number | null> {
-  await tx.run('lock table suppression in share mode');
-  await checkKnown(tx, values, listIds);
-  const names = Object.keys(values.columns);
-  const custom = Object.fromEntries(Object.entries(values.custom).filter(([, value]) => value !== null));
-  const made = await tx.first<{ id: number }>(
-    `insert into customer (email, email_key, custom, is_suppressed, is_unsubscribed, is_bounced${names.map((name) => `, ${name}`).join('')})
-     select $1, $2::text, $3::jsonb, p.email_key is not null, coalesce(p.reason = 'unsubscribed', false), coalesce(p.reason in ('hard_bounce', 'soft_bounce'), false)${names.map((name, i) => `, $${i + 4}::${name === 'score' ? 'double precision' : 'text'}`).join('')}
-       from (values (1)) one left join suppression p on p.email_key = $2::text
-     on conflict (email_key) do nothing returning id`,
-    [values.email!.shown, values.email!.key, JSON.stringify(custom), ...names.map((name) => values.columns[name])]);
-  if (made === undefined) return null;
-  if (listIds !== undefined && listIds.length > 0) await tx.run('insert into list_member (list_id, customer_id) select unnest($1::uuid[]), $2 on conflict do nothing', [listIds, made.id]);
-  await tx.run(`insert into outbox (topic, ids) values ('customer', array[$1::bigint])`, [made.id]);
-  return made.id;
-}
-
-async function write(tx: Transaction, id: number, values: ReadInput, listIds: readonly string[] | undefined): Promise<void> {
-  await checkKnown(tx, values, listIds);
-  const names = Object.keys(values.columns);
-  const parameters: unknown[] = [id, JSON.stringify(values.custom), ...names.map((name) => values.columns[name])];
-  const sets = names.map((name, i) => `${name} = $${i + 3}`);
-  if (values.email !== undefined) {
-    sets.push(`email = $${parameters.push(values.email.shown)}`, `email_key = $${parameters.push(values.email.key)}`);
-    const key = parameters.length;
-    // Suppression belongs to the address.
-    sets.push(`is_suppressed = exists (select 1 from suppression p where p.email_key = $${key})`);
-  }
-  await tx.run(`update customer set custom = jsonb_strip_nulls(custom || $2::jsonb), version = version + 1, updated_at = now()${sets.map((set) => `, ${set}`).join('')} where id = $1`, parameters);
-  if (listIds !== undefined) {
-    await tx.run('delete from list_member where customer_id = $1 and not list_id = any($2::uuid[])', [id, listIds]);
-    await tx.run('insert into list_member (list_id, customer_id) select unnest($1::uuid[]), $2 on conflict do nothing', [listIds, id]);
-  }
-  await tx.run(`insert into outbox (topic, ids) values ('customer', array[$1::bigint])`, [id]);
 }

@@ -46,5 +46,3 @@ export function toCustomerView(row: CustomerRecord, catalogue: readonly CustomFi
     version: row.version,
   };
 }
-
-export const TimelineEntry = z.object({ at: z.string(), kind: z.string(), title: z.string(), detail: z.string().nullable(), campaignId: z.string().optional() });

@@ -5,7 +5,7 @@ import { ListView } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
 const name = z.string().trim().min(1, 'Give the list a name.').max(200);
-const description = z.string().trim().max(2_000);
+const description = z.string().trim().max(2_000).nullable().transform((text) => text ?? '');
 const members = z.strictObject({
   customerIds: z.array(z.number().int().min(1)).max(10_000).optional(),
   emails: z.array(z.string().max(1_000)).max(10_000).optional(),

@@ -5,12 +5,15 @@ export const ListView = z.object({
 });
 
 export interface ListRecord {
-  readonly id: string; readonly name: string; readonly description: string; readonly members: number;
+  readonly id: string; readonly name: string;
+  /** The name as the database orders it. */
+  readonly key: string;
+  readonly description: string; readonly members: number;
   readonly createdAt: Date; readonly updatedAt: Date; readonly version: number;
 }
 
 export const LIST = /* sql */ `
-select l.id, l.name, l.description, l.version, l.created_at as "createdAt", l.updated_at as "updatedAt",
+select l.id, l.name, lower(l.name) as key, l.description, l.version, l.created_at as "createdAt", l.updated_at as "updatedAt",
   (select count(*) from list_member m where m.list_id = l.id) as members from list l`;
 
 export function toListView(row: ListRecord): z.input<typeof ListView> {

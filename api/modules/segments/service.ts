@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { checkRule, listsOf, type Rule } from '#domain/segment/ast.ts';
+import { checkRule, type Rule } from '#domain/segment/ast.ts';
 import { describe } from '#domain/segment/describe.ts';
-import { AppError, notFound, type FieldError } from '#domain/shared/errors.ts';
+import { AppError, notFound } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { readCatalogue } from '../../../search/catalogue.ts';
@@ -14,15 +14,14 @@ import { SEGMENT, toSegmentView, type SegmentRecord } from './views.ts';
 
 export type SegmentService = ReturnType<typeof createSegmentService>;
 
+const FILTER = '($1::text is null or position($1 in lower(name)) > 0)';
+
+/** Rule trees with names. Members are never stored: each count and sample asks the index, acknowledged writes included. */
 export function createSegmentService({ tenants, gateway }: Pick<Container, 'tenants' | 'gateway'>) {
   /** @throws AppError `invalid` with a path per problem: `rule.parts[0].value` */
   async function check(tenant: Tenant, rule: unknown): Promise<Rule> {
-    const problems: FieldError[] = checkRule(rule, { catalogue: await readCatalogue(tenant), zone: tenant.org.timezone });
-    if (problems.length === 0) {
-      const asked = listsOf(rule as Rule);
-      const known = new Set((await tenant.sql.rows<{ id: string }>('select id::text from list where id::text = any($1)', [asked])).map((row) => row.id));
-      for (const id of asked) if (!known.has(id)) problems.push({ field: 'rule', message: 'The rule asks for a list that does not exist. Choose another list.' });
-    }
+    const lists = new Set((await tenant.sql.rows<{ id: string }>('select id::text from list')).map((row) => row.id));
+    const problems = checkRule(rule, { catalogue: await readCatalogue(tenant), zone: tenant.org.timezone, lists });
     if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
     return rule as Rule;
   }
@@ -42,16 +41,17 @@ export function createSegmentService({ tenants, gateway }: Pick<Container, 'tena
 
   return {
     list: (orgId: string, query: ListQuery & { search?: string | undefined }) => tenants.use(orgId, async (tenant) => {
-      const after = decodeCursor(query.cursor, z.tuple([z.string(), z.string()]));
+      const after = decodeCursor(query.cursor, z.tuple([z.string(), z.uuid()]));
+      const search = query.search?.trim().toLowerCase() ?? null;
       const rows = await tenant.sql.rows<SegmentRecord>(
-        `${SEGMENT} where ($1::text is null or position($1 in lower(name)) > 0) and ($2::text is null or (lower(name), id) > ($2, $3::uuid)) order by lower(name), id limit $4`,
-        [query.search?.trim().toLowerCase() ?? null, after?.[0] ?? null, after?.[1] ?? null, query.limit + 1]);
+        `${SEGMENT} where ${FILTER} and ($2::text is null or (lower(name), id) > ($2, $3::uuid)) order by lower(name), id limit $4`,
+        [search, after?.[0] ?? null, after?.[1] ?? null, query.limit + 1]);
       const page = rows.slice(0, query.limit);
-      const count = query.count === true ? (await tenant.sql.first<{ n: number }>('select count(*) as n from segment'))!.n : undefined;
+      const count = query.count === true ? (await tenant.sql.first<{ n: number }>(`select count(*) as n from segment where ${FILTER}`, [search]))!.n : undefined;
       const last = page.at(-1);
       return {
         data: await views(tenant, page),
-        nextCursor: rows.length > query.limit && last !== undefined ? encodeCursor([last.name.toLowerCase(), last.id]) : null,
+        nextCursor: rows.length > query.limit && last !== undefined ? encodeCursor([last.key, last.id]) : null,
         ...(count === undefined ? {} : { count }),
       };
     }),

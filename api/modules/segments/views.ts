@@ -6,10 +6,10 @@ export const SegmentView = z.object({
 export const CountView = z.object({ mailable: z.number().int(), total: z.number().int() });
 
 export interface SegmentRecord {
-  readonly id: string; readonly name: string; readonly description: string; readonly rule: unknown; readonly version: number; readonly createdAt: Date; readonly updatedAt: Date;
+  readonly id: string; readonly name: string; readonly key: string; readonly description: string; readonly rule: unknown; readonly version: number; readonly createdAt: Date; readonly updatedAt: Date;
 }
 
-export const SEGMENT = 'select id, name, description, rule, version, created_at as "createdAt", updated_at as "updatedAt" from segment';
+export const SEGMENT = 'select id, name, lower(name) as key, description, rule, version, created_at as "createdAt", updated_at as "updatedAt" from segment';
 
 export function toSegmentView(row: SegmentRecord, sentence: string): z.input<typeof SegmentView> {
   return {

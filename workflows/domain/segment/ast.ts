@@ -35,6 +35,8 @@ export const isListCondition = (node: Node): node is ListCondition => 'list' in 
 export interface RuleContext {
   readonly catalogue: readonly CustomField[];
   readonly zone: string;
+  /** Ids of the lists there are, lower-case; without them a check takes any id. */
+  readonly lists?: ReadonlySet<string>;
 }
 
 /** A field of a condition, found. */
@@ -144,6 +146,7 @@ export function checkRule(input: unknown, context: RuleContext, path = 'rule'): 
     }
     if ('list' in record) {
       if (typeof record['list'] !== 'string' || record['list'] === '') refuse(`${at}.list`, 'Choose a list.');
+      else if (context.lists !== undefined && !context.lists.has(record['list'])) refuse(`${at}.list`, 'This list does not exist any more. Choose another list.');
       if (typeof record['in'] !== 'boolean') refuse(`${at}.in`, 'Expected true (in the list) or false (not in it).');
       continue;
     }

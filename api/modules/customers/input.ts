@@ -1,0 +1,56 @@
+import { parseEmailAddress } from '#domain/customer/email-address.ts';
+import { readText, TEXT_MAX_LENGTH, VALUE_MAX_LENGTH } from '#domain/customer/fields.ts';
+import { isTimeZone } from '#domain/segment/windows.ts';
+import { AppError, type FieldError } from '#domain/shared/errors.ts';
+
+export interface CustomerInput {
+  readonly email?: string | undefined;
+  readonly firstName?: string | null | undefined; readonly lastName?: string | null | undefined; readonly phone?: string | null | undefined;
+  readonly city?: string | null | undefined; readonly country?: string | null | undefined;
+  readonly score?: number | null | undefined; readonly timezone?: string | null | undefined;
+  readonly custom?: Readonly<Record<string, string | number | boolean | null>> | undefined;
+  readonly listIds?: readonly string[] | undefined;
+}
+
+/** Columns by their names in the API. */
+const columnOf = { firstName: 'first_name', lastName: 'last_name', phone: 'phone', city: 'city', country: 'country', score: 'score', timezone: 'timezone' } as const;
+
+/** What was given, checked and as the row holds it. */
+export interface ReadInput {
+  email?: { shown: string; key: string };
+  readonly columns: Record<string, string | number | null>;
+  /** Values by key; null takes one away. */
+  readonly custom: Record<string, string | null>;
+}
+
+/** @throws AppError `invalid` with every field that cannot be taken */
+export function readInput(input: CustomerInput, needsEmail: boolean): ReadInput {
+  const problems: FieldError[] = [];
+  const columns: Record<string, string | number | null> = {};
+  const custom: Record<string, string | null> = {};
+  const result: ReadInput = { columns, custom };
+  if (input.email !== undefined || needsEmail) {
+    const email = parseEmailAddress(input.email ?? '');
+    if ('problem' in email) problems.push({ field: 'email', message: email.problem });
+    else result.email = email;
+  }
+  for (const [name, column] of Object.entries(columnOf) as [keyof typeof columnOf, string][]) {
+    const given = input[name];
+    if (given === undefined) continue;
+    if (typeof given !== 'string') {
+      columns[column] = given === 0 ? 0 : given;  // never -0: the index tells them apart
+      continue;
+    }
+    const read = readText(name, given, TEXT_MAX_LENGTH);
+    if ('problem' in read) problems.push({ field: name, message: read.problem });
+    else if (name === 'timezone' && read.value !== null && !isTimeZone(read.value)) problems.push({ field: name, message: 'Expected a time zone like Europe/London.' });
+    else columns[column] = read.value;
+  }
+  for (const [key, given] of Object.entries(input.custom ?? {})) {
+    const read = readText(key, given === null ? '' : String(given), VALUE_MAX_LENGTH);
+    if ('problem' in read) problems.push({ field: `custom.${key}`, message: read.problem });
+    else custom[key] = read.value;
+  }
+  if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
+  return result;
+}
