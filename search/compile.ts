@@ -17,13 +17,23 @@ export function compile(rule: Rule, context: RuleContext): Query {
 
 function ask(node: Node, context: RuleContext): Query {
   if (isRule(node)) {
-    const parts = node.parts.map((part) => ask(part, context));
+    if (node.op !== 'not' && node.parts.length === 1) return ask(node.parts[0]!, context);
+    const parts = flatten(node).map((part) => ask(part, context));
     if (node.op === 'and') return { bool: { filter: parts } };
     if (node.op === 'not') return { bool: { must_not: parts } };
     return parts.length === 0 ? nobody : { bool: { should: parts, minimum_should_match: 1 } };
   }
   if (isListCondition(node)) return turned({ term: { lists: node.list } }, !node.in);
   return askCondition(node, context);
+}
+
+/**
+ * Parts of a group with those of groups of its own kind in it (none of "any of" is none of them): a query gets only
+ * the levels it needs, as servers take 30 unless told otherwise.
+ */
+function flatten(rule: Rule): readonly Node[] {
+  const kind = rule.op === 'not' ? 'or' : rule.op;
+  return rule.parts.flatMap((part) => (isRule(part) && part.op === kind ? flatten(part) : [part]));
 }
 
 function askCondition(condition: AttributeCondition, context: RuleContext): Query {
