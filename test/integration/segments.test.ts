@@ -90,6 +90,15 @@ test('a rule nested a hundred levels deep is answered or refused in words, never
   expect([tooDeep.status, tooDeep.body.errors[0].message]).toEqual([422, 'Groups may be nested 100 levels deep.']);
 });
 
+test('the longest texts a rule may hold are answered', async () => {
+  for (const field of ['email', 'city', 'custom.plan_type']) {
+    for (const letter of ['a', '日', '*', '😀']) {
+      for (const operator of ['contains', 'not_contains', 'starts_with', 'ends_with']) expect((await member.post('/segments/count', { rule: and({ field, operator, value: letter.repeat(200 / letter.length) }) })).status).toBe(200);
+      expect((await member.post('/segments/count', { rule: and({ field, operator: 'equals', value: letter.repeat(1_000 / letter.length) }) })).status).toBe(200);
+    }
+  }
+});
+
 test('a segment that a campaign aims at is not deleted', async () => {
   const segment = (await member.post('/segments', { name: 'Aimed at', rule: and() })).body;
   const [mail] = await sql<{ no: number }>(`insert into mail (kind, ref_id) values ('campaign', gen_random_uuid()) returning no`);

@@ -19,6 +19,7 @@ test.each<[string, unknown, RegExp]>([
   ['ends the wrong way round', { field: 'born', operator: 'between', value: ['2026-02-01', '2026-01-01'] }, /\.value: The first date must not be after/],
   ['no values in one of', { field: 'plan', operator: 'is_one_of', value: [] }, /\.value: Expected at least one/],
   ['too long a text', { field: 'plan', operator: 'equals', value: 'x'.repeat(1_001) }, /\.value: At most 1000 characters/],
+  ['too long a part of a text', { field: 'plan', operator: 'ends_with', value: 'x'.repeat(201) }, /\.value: At most 200 characters for a part/],
   ['an operator that does not exist', { field: 'plan', operator: 'resembles', value: 'x' }, /\.operator: Unknown operator "resembles"/],
   ['an operator of Object', { field: 'plan', operator: 'constructor', value: 'x' }, /\.operator: Unknown operator/],
   ['a field of Object', { field: '__proto__', operator: 'is_set' }, /\.field: There is no field/],

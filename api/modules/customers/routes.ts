@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_PART_LENGTH } from '#domain/segment/ast.ts';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { route } from '../../http/route.ts';
 import { TimelineEntry } from './timeline.ts';
@@ -21,7 +22,7 @@ export const customerRoutes = [
     method: 'get', path: '/customers', capability: 'customers.view', tag, scope: 'customers:read', summary: 'Customers, filtered and searched.',
     query: z.strictObject({
       ...listQuery,
-      search: z.string().max(254).optional(), listId: z.uuid().optional(), segmentId: z.uuid().optional(),
+      search: z.string().max(MAX_PART_LENGTH).optional(), listId: z.uuid().optional(), segmentId: z.uuid().optional(),
       status: z.enum(['mailable', 'suppressed', 'unsubscribed', 'bounced']).optional(),
       sort: z.enum(['newest', 'oldest', 'email']).optional(),
     }),

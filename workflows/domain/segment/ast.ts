@@ -27,6 +27,9 @@ export const MAX_CONDITIONS = 10_000;
 export const MAX_DEPTH = 100;
 export const MAX_OPERAND_LENGTH = 1_000;
 export const MAX_OPERANDS = 1_000;
+/** Of a part of a text (contains, starts with, ends with): the server's automata give up between 255 and 300 characters. */
+export const MAX_PART_LENGTH = 200;
+const partOperators: ReadonlySet<Operator> = new Set(['contains', 'not_contains', 'starts_with', 'ends_with']);
 
 export const isRule = (node: Node): node is Rule => 'op' in node;
 export const isListCondition = (node: Node): node is ListCondition => 'list' in node;
@@ -64,7 +67,11 @@ export function readOperand(type: FieldType, operator: Operator, value: unknown,
   const row: OperatorRow = operators[operator];
   if (!row.types.includes(type)) return { problem: `"${row.words}" is for ${row.types.join(' and ')} fields; this one is a ${type}.` };
   if (row.takes === 'none') return { kind: 'none' };
-  if (row.takes === 'one') return readOne(type, value, zone);
+  if (row.takes === 'one') {
+    const one = readOne(type, value, zone);
+    if ('kind' in one && one.kind === 'text' && one.text.length > MAX_PART_LENGTH && partOperators.has(operator)) return { problem: `At most ${MAX_PART_LENGTH} characters for a part of a text.` };
+    return one;
+  }
   if (row.takes === 'two') {
     if (!Array.isArray(value) || value.length !== 2) return { problem: 'Expected two values: the lowest and the highest.' };
     const [low, high] = [readOne(type, value[0], zone), readOne(type, value[1], zone)];
