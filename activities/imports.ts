@@ -1,9 +1,6 @@
-import { createWriteStream } from 'node:fs';
-import { rename } from 'node:fs/promises';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { Context } from '@temporalio/activity';
-import { stringify } from 'csv-stringify/sync';
 import { from as copyFrom } from 'pg-copy-streams';
 import { freeSlot, inferredType, noEvidence, weigh, type CustomField, type TypeEvidence } from '#domain/customer/fields.ts';
 import type { ImportColumn } from '#domain/customer/import-columns.ts';
@@ -11,7 +8,9 @@ import { AppError } from '#domain/shared/errors.ts';
 import type { Container } from '../infra/container.ts';
 import type { Transaction } from '../infra/db/sql.ts';
 import { importFiles, readRecords, type Encoding } from '../infra/imports/files.ts';
+import { createRejectFile, type Rejection } from '../infra/imports/reject-file.ts';
 import { createRowReader } from '../infra/imports/rows.ts';
+import { takeOutSuperseded } from '../infra/imports/superseded.ts';
 import { readCatalogue } from '../search/catalogue.ts';
 import type { ImportInput } from '../workflows/contracts.ts';
 import { translating } from './errors.ts';
@@ -20,6 +19,7 @@ export type ImportActivities = ReturnType<typeof createImportActivities>;
 
 /** Rows of one transaction and one outbox row: what readers of the table may wait for, 0.2 s. */
 const BATCH = 5_000;
+const HEARTBEAT_MS = 2_000;
 
 export interface ImportOptions {
   readonly encoding: Encoding;
@@ -65,6 +65,8 @@ export function createImportActivities({ tenants, config, gateway }: Pick<Contai
           if (key !== null && !catalogue.some((field) => field.key === key)) unknown.set(key, noEvidence());
         });
 
+        // Sorting and indexing millions of rows is one statement: the heartbeat goes by the clock.
+        const alive = setInterval(() => Context.current().heartbeat(), HEARTBEAT_MS);
         const rows = await tenant.sql.transaction(async (tx) => {
           await tx.run(`drop table if exists ${table}`);
           await tx.run(`create unlogged table ${table} (no integer not null, line integer not null, email text not null, email_key text collate "C" not null,
@@ -72,64 +74,57 @@ export function createImportActivities({ tenants, config, gateway }: Pick<Contai
           const copy = tx.client.query(copyFrom(`copy ${table} from stdin`));
           const copied = finished(copy);
           copied.catch(() => undefined);  // awaited below
-          const rejected = createWriteStream(`${files.rejected}.part`);
-          const reader = createRowReader(columns, unknown, weigh);
-          let good = 0;
-          let bad = 0;
-          let warnings = 0;
-          let isHeader = true;
-          let reported = performance.now();
-          rejected.write(stringify([[...columns.map((column) => column.header), 'line', 'reason']]));
-          for await (const { records, bytes } of readRecords(files.source, encoding, delimiter)) {
+          const rejected = createRejectFile(files.rejected, columns);
+          try {
+            const reader = createRowReader(columns, unknown, weigh);
+            let good = 0;
+            let bad = 0;
+            let warnings = 0;
+            let isHeader = true;
+            let reported = performance.now();
+            for await (const { records, bytes } of readRecords(files.source, encoding, delimiter)) {
+              goOn();
+              let lines = '';
+              const refusals: Rejection[] = [];
+              for (const record of records) {
+                if (isHeader) {
+                  isHeader = false;
+                  continue;
+                }
+                const row = record.problem === undefined ? reader(record) : { problem: record.problem };
+                if ('problem' in row) {
+                  bad++;
+                  refusals.push({ cells: record.cells, line: record.line, reason: row.problem });
+                } else {
+                  lines += `${++good}\t${record.line}\t${row.line}\n`;
+                  warnings += row.warnings;
+                }
+              }
+              if (lines !== '' && !copy.write(lines)) await Promise.race([once(copy, 'drain'), copied]);
+              await rejected.write(refusals);
+              if (performance.now() - reported > 500) {
+                reported = performance.now();
+                await tenant.sql.run(`update import_job set bytes_done = $2 where id = $1 and state = 'validating'`, [importId, bytes]);
+              }
+            }
+            copy.end();
+            await copied;
+            const superseded = await takeOutSuperseded(tx, table, columns, (rows) => rejected.write(rows));
+            await tx.run(`create unique index on ${table} (no)`);
+            await tx.run(`analyze ${table}`);
             goOn();
-            let lines = '';
-            let refusals: unknown[][] = [];
-            for (const record of records) {
-              if (isHeader) {
-                isHeader = false;
-                continue;
-              }
-              const row = record.problem === undefined ? reader(record) : { problem: record.problem };
-              if ('problem' in row) {
-                bad++;
-                const cells = columns.map((_, i) => record.cells[i] ?? '');
-                refusals.push([...cells, record.line, row.problem]);
-              } else {
-                lines += `${++good}\t${record.line}\t${row.line}\n`;
-                warnings += row.warnings;
-              }
-            }
-            if (lines !== '' && !copy.write(lines)) await Promise.race([once(copy, 'drain'), copied]);
-            if (refusals.length > 0 && !rejected.write(stringify(refusals))) await once(rejected, 'drain');
-            refusals = [];
-            Context.current().heartbeat(bytes);
-            if (performance.now() - reported > 500) {
-              reported = performance.now();
-              await tenant.sql.run(`update import_job set bytes_done = $2 where id = $1 and state = 'validating'`, [importId, bytes]);
-            }
+            await rejected.publish();
+            await addFields(tx, columns, job.options.chosen, unknown);
+            const moved = await tx.run(
+              `update import_job set state = 'running', bytes_done = file_size, rows_total = $2, skipped_count = $3, warning_count = $4, rows_done = $3 + cursor_no
+                where id = $1 and state in ('validating', 'running')`, [importId, good + bad, bad + superseded, warnings]);
+            if (moved === 0) throw new AppError('conflict', 'This import was ended.');
+            return good - superseded;
+          } finally {
+            rejected.discard();
+            copy.destroy();
           }
-          copy.end();
-          await copied;
-          await tx.run(`create index on ${table} (email_key, no)`);
-          await tx.run(`create index on ${table} (no)`);
-          const twice = await tx.rows<{ line: number; email: string; last: number }>(
-            `select s.line, s.email, d.line as last from ${table} s
-               join lateral (select line, no from ${table} d where d.email_key = s.email_key order by no desc limit 1) d on d.no > s.no
-              order by s.no`);
-          const emailColumn = columns.findIndex((column) => column.target === 'email');
-          if (twice.length > 0) {
-            rejected.write(stringify(twice.map((row) => [...columns.map((_, i) => (i === emailColumn ? row.email : '')), row.line, `The address comes again in line ${row.last}; the last row wins.`])));
-          }
-          rejected.end();
-          await finished(rejected);
-          await rename(`${files.rejected}.part`, files.rejected);
-          await addFields(tx, columns, job.options.chosen, unknown);
-          const moved = await tx.run(
-            `update import_job set state = 'running', bytes_done = file_size, rows_total = $2, skipped_count = $3, warning_count = $4, rows_done = $3 + cursor_no
-              where id = $1 and state in ('validating', 'running')`, [importId, good + bad, bad + twice.length, warnings]);
-          if (moved === 0) throw new AppError('conflict', 'This import was ended.');
-          return good;
-        });
+        }).finally(() => clearInterval(alive));
         return { rows };
       });
     },
@@ -197,7 +192,7 @@ function upsert(table: string, emptyCellsClear: boolean): string {
   return /* sql */ `
 with batch as materialized (
   select s.* from ${table} s
-   where s.no > $1 and s.no <= $2 and not exists (select 1 from ${table} d where d.email_key = s.email_key and d.no > s.no)
+   where s.no > $1 and s.no <= $2
    order by s.email_key
 ), written as (
   insert into customer as c (email, email_key, ${texts.join(', ')}, custom, is_suppressed, is_unsubscribed, is_bounced)

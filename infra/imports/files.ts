@@ -13,15 +13,16 @@ export function importFiles(config: Pick<Config, 'FERMATA_STATE_DIR'>, orgId: st
 
 export type Encoding = 'utf8' | 'utf16le' | 'utf16be' | 'windows-1252';
 
-/** Watches the bytes of an upload go by and says at the end how they are to be read. */
+/**
+ * Watches the bytes of an upload go by and says at the end how they are to be read. Whether they are
+ * text is judged by the first 4 KB; a NUL further on costs its row.
+ */
 export function createEncodingSniffer() {
   let head = Buffer.alloc(0);
   let strict: InstanceType<typeof TextDecoder> | null = new TextDecoder('utf-8', { fatal: true });
-  let nul = false;
   return {
     watch(chunk: Buffer): void {
       if (head.length < 4_096) head = Buffer.concat([head, chunk.subarray(0, 4_096 - head.length)]);
-      nul ||= chunk.includes(0);
       try {
         strict?.decode(chunk, { stream: true });
       } catch {
@@ -32,7 +33,9 @@ export function createEncodingSniffer() {
     encoding(): Encoding | null {
       if (head[0] === 0xff && head[1] === 0xfe) return 'utf16le';
       if (head[0] === 0xfe && head[1] === 0xff) return 'utf16be';
-      if (nul) {
+      const isControl = (byte: number) => byte < 9 || (byte > 13 && byte < 32 && byte !== 27);
+      if (head.some((byte) => byte !== 0 && isControl(byte))) return null;
+      if (head.includes(0)) {
         // UTF-16 without a mark: western text has its zeros all on one side.
         const zeros = [0, 0];
         head.forEach((byte, i) => { if (byte === 0) zeros[i % 2]!++; });
@@ -40,7 +43,6 @@ export function createEncodingSniffer() {
         if (zeros[0]! > head.length / 4 && zeros[1] === 0) return 'utf16be';
         return null;
       }
-      if (head.some((byte) => byte < 9 || (byte > 13 && byte < 32 && byte !== 27))) return null;
       return strict === null ? 'windows-1252' : 'utf8';
     },
   };

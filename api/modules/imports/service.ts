@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
-import { Transform, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { z } from 'zod';
-import { columnProblems, guessColumns, type ImportColumn } from '#domain/customer/import-columns.ts';
+import { columnNotes, columnProblems, guessColumns, type ImportColumn } from '#domain/customer/import-columns.ts';
 import { AppError, notFound, refuse, type FieldError } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
@@ -51,7 +52,7 @@ export function createImportService(container: Pick<Container, 'tenants' | 'gate
     // A type that differs from the guess is a person's choice; the others are inferred over all values.
     const chosen = columns.filter((column, i) => column.target.startsWith('custom:') && column.type !== guessed[i]!.type).map((column) => column.target.slice('custom:'.length));
     const options = {
-      encoding: job.options.encoding, delimiter: job.options.delimiter, rows: job.options.rows, header: job.options.header, chosen, emptyCellsClear: input.emptyCellsClear ?? false,
+      encoding: job.options.encoding, delimiter: job.options.delimiter, rows: job.options.rows, header: job.options.header, problems: job.options.problems, chosen, emptyCellsClear: input.emptyCellsClear ?? false,
       columns: columns.map((column, i) => ({ ...column, header: guessed[i]!.header })),
     };
     const moved = await tenant.sql.run(`update import_job set state = 'queued', options = $2 where id = $1 and state = 'uploaded'`, [id, JSON.stringify(options)]);
@@ -67,7 +68,7 @@ export function createImportService(container: Pick<Container, 'tenants' | 'gate
   return {
     /**
      * Stores the file as it streams in, reads how it is written, and starts the import when asked to.
-     * @throws AppError `too_large`, `unsupported` for what is no text, `invalid` for a file nothing can be read from; then nothing is kept
+     * @throws AppError `too_large`, `invalid` for what is no text, empty, or has columns that cannot be imported, `malformed` when the sender breaks off; then nothing is kept
      */
     upload: (orgId: string, actor: string, body: Readable, input: { fileName: string; listId?: string | undefined; listName?: string | undefined; start: boolean }) => tenants.use(orgId, async (tenant) => {
       const id = randomUUID();
@@ -76,7 +77,6 @@ export function createImportService(container: Pick<Container, 'tenants' | 'gate
       try {
         const encoding = await store(body, files.source, config.FERMATA_UPLOAD_LIMIT_MB);
         const preview = await look(tenant, files.source, encoding);
-        if (input.start && preview.problems.length > 0) throw new AppError('invalid', preview.problems[0]!.message, preview.problems);
         const list = await targetList(tenant.sql, input);
         await tenant.sql.run(
           `insert into import_job (id, list_id, list_name, file_name, file_size, options, state, created_by) values ($1, $2, $3, $4, $5, $6, 'uploaded', $7)`,
@@ -104,8 +104,8 @@ export function createImportService(container: Pick<Container, 'tenants' | 'gate
     preview: (orgId: string, id: string) => tenants.use(orgId, async ({ sql }) => {
       const job = await sql.first<{ options: Preview }>('select options from import_job where id = $1', [id]);
       if (job === undefined) throw notFound('import');
-      const { encoding, delimiter, header, columns, rows } = job.options;
-      return { encoding, delimiter, header, columns, rows, problems: columnProblems(columns) };
+      const { encoding, delimiter, header, columns, rows, problems } = job.options;
+      return { encoding, delimiter, header, columns, rows, problems };
     }),
 
     start: (orgId: string, id: string, input: { columns?: ImportColumn[] | undefined; emptyCellsClear?: boolean | undefined }) => tenants.use(orgId, async (tenant) => {
@@ -132,19 +132,30 @@ export function createImportService(container: Pick<Container, 'tenants' | 'gate
   };
 }
 
-/** @returns how the bytes are to be read */
+/**
+ * Writes the body to the file. A refusal leaves the request open, so that its answer arrives while bytes still come.
+ * @returns how the bytes are to be read
+ */
 async function store(body: Readable, path: string, limitMb: number): Promise<Encoding> {
   const sniffer = createEncodingSniffer();
+  const out = createWriteStream(path);
+  const written = finished(out);
+  written.catch(() => undefined);  // awaited below
   let size = 0;
-  const watch = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  try {
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > limitMb * 1_048_576) return done(new AppError('too_large', `The file is larger than ${limitMb} MB. Split it and upload the parts.`));
+      if (size > limitMb * 1_048_576) throw new AppError('too_large', `The file is larger than ${limitMb} MB. Split it and upload the parts.`);
       sniffer.watch(chunk);
-      done(null, chunk);
-    },
-  });
-  await pipeline(body, watch, createWriteStream(path));
+      if (!out.write(chunk)) await Promise.race([once(out, 'drain'), written]);
+    }
+    out.end();
+    await written;
+  } catch (error) {
+    if (!out.closed) await once(out.destroy(), 'close');
+    if (body.errored !== null) throw new AppError('malformed', 'The upload broke off before its end. Upload the file again.', [], { cause: error });
+    throw error;
+  }
   if (size === 0) throw refuse('file', 'The file is empty. Choose a CSV file with a header line.');
   const encoding = sniffer.encoding();
   if (encoding === null) throw refuse('file', 'This is not a text file. Save it as CSV (UTF-8) and upload it again.');
@@ -158,10 +169,11 @@ async function look(tenant: Tenant, path: string, encoding: Encoding): Promise<P
   if (head.problem !== undefined) throw refuse('file', `The header line cannot be read. ${head.problem}`);
   const header = head.cells.map((cell) => cell.trim());
   const rows = records.slice(1).filter((record) => record.problem === undefined).map((record) => [...record.cells]);
-  const columns = guessColumns(header, rows, await readCatalogue(tenant));
+  const catalogue = await readCatalogue(tenant);
+  const columns = guessColumns(header, rows, catalogue);
   const problems = columnProblems(columns);
-  if (problems[0]?.field === 'file') throw new AppError('invalid', problems[0].message, problems);
-  return { encoding, delimiter, header, columns, rows: rows.slice(0, PREVIEW_ROWS).map((row) => row.map((cell) => cell.slice(0, 200))), problems };
+  if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
+  return { encoding, delimiter, header, columns, rows: rows.slice(0, PREVIEW_ROWS).map((row) => row.map((cell) => cell.slice(0, 200))), problems: columnNotes(columns, catalogue) };
 }
 
 async function targetList(sql: Sql, input: { listId?: string | undefined; listName?: string | undefined }): Promise<{ id: string; name: string } | null> {

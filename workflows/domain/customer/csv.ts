@@ -29,13 +29,17 @@ export function createCsvReader(delimiter: string): CsvReader {
   function read(final: boolean): CsvRecord[] {
     const records: CsvRecord[] = [];
     let at = 0;
+    // Where the next of each sign is: looking anew for every line would scan the rest of the chunk each time.
+    const signs = { feed: nextOf('\n'), carriage: nextOf('\r'), quote: nextOf('"') };
     while (at < rest.length) {
-      const end = lineEnd(rest, at);
+      const feed = signs.feed(rest, at);
+      const carriage = signs.carriage(rest, at);
+      const end = carriage !== -1 && (feed === -1 || carriage < feed) ? carriage : feed;
       if (end === -1 && !final) {
         if (rest.length - at <= ROW_MAX_LENGTH) break;
       } else if (end !== -1 && end === rest.length - 1 && rest[end] === '\r' && !final) break;  // perhaps half of CRLF
       const stop = end === -1 ? rest.length : end;
-      const quote = rest.indexOf('"', at);
+      const quote = signs.quote(rest, at);
       if (quote === -1 || quote >= stop) {
         if (stop - at > ROW_MAX_LENGTH && end === -1 && !final) {
           // A row without an end: drop what came so far, the remainder is dropped as it comes.
@@ -89,6 +93,15 @@ export function createCsvReader(delimiter: string): CsvReader {
       return read(false);
     },
     end: () => read(true),
+  };
+}
+
+/** `indexOf` for positions that only grow, each stretch of text looked at once. */
+function nextOf(sign: string): (text: string, from: number) => number {
+  let known = -2;
+  return (text, from) => {
+    if (known === -2 || (known !== -1 && known < from)) known = text.indexOf(sign, from);
+    return known;
   };
 }
 

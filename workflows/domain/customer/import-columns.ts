@@ -25,12 +25,27 @@ export function guessColumns(header: readonly string[], rows: readonly (readonly
   });
 }
 
+/** What a person should know before she starts: columns that are left out, keys that differ from a field's by case alone. */
+export function columnNotes(columns: readonly ImportColumn[], catalogue: readonly CustomField[]): FieldError[] {
+  return columns.flatMap(({ header, target }, i): FieldError[] => {
+    const field = `columns[${i}].target`;
+    if (target === 'ignore') {
+      const reason = header.trim() === '' ? 'it has no name' : Object.hasOwn(systemFields, header.trim().toLowerCase()) ? 'the system keeps this value itself' : 'its name cannot be the name of a field';
+      return [{ field, message: `Column ${i + 1}${header.trim() === '' ? '' : ` (${header})`} is left out: ${reason}.` }];
+    }
+    const key = target.startsWith('custom:') ? target.slice('custom:'.length) : null;
+    const twin = key === null || catalogue.some((known) => known.key === key) ? undefined : catalogue.find((known) => known.key.toLowerCase() === key.toLowerCase());
+    return twin === undefined ? [] : [{ field, message: `${key} would be a new field; there is one named ${twin.key} already. They differ by case only.` }];
+  });
+}
+
 /** Everything that keeps a file with these columns from being imported. */
 export function columnProblems(columns: readonly ImportColumn[]): FieldError[] {
   const problems: FieldError[] = [];
   if (columns.length > MAX_COLUMNS) return [{ field: 'file', message: `The file has ${columns.length} columns; at most ${MAX_COLUMNS} are possible.` }];
   if (!columns.some((column) => column.target === 'email')) {
-    problems.push({ field: 'columns', message: 'No column is named email. Name one email in the first line of the file, or choose which column holds the addresses.' });
+    const names = columns.slice(0, 20).map((column) => (column.header === '' ? '(no name)' : column.header)).join(', ');
+    problems.push({ field: 'email', message: `The file has no email column. Its columns are: ${names}${columns.length > 20 ? ` and ${columns.length - 20} more` : ''}. Name the one with the addresses email in the first line and upload it again.` });
   }
   const seen = new Map<string, string>();
   columns.forEach((column, i) => {
