@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** One project a suite; `npm test` brings up the services they need. Forks, because Temporal's native module loads once a process. */
-const suite = (name: string, options: { testTimeout: number; maxWorkers: number }) => ({
+const suite = (name: string, options: { testTimeout: number; maxWorkers: number; setupFiles?: string[] }) => ({
   extends: true as const,
   test: {
     name,
@@ -18,9 +18,9 @@ export default defineConfig({
     projects: [
       suite('unit', { testTimeout: 15_000, maxWorkers: 2 }),
       suite('workflow', { testTimeout: 60_000, maxWorkers: 1 }),
-      suite('integration', { testTimeout: 90_000, maxWorkers: 2 }),
+      suite('integration', { testTimeout: 90_000, maxWorkers: 2, setupFiles: ['test/support/own-namespace.ts'] }),
       suite('browser', { testTimeout: 180_000, maxWorkers: 1 }),
-      suite('faults', { testTimeout: 300_000, maxWorkers: 1 }),
+      suite('faults', { testTimeout: 300_000, maxWorkers: 1, setupFiles: ['test/support/own-namespace.ts'] }),
     ],
   },
 });
