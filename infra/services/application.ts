@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { ChildSpec } from './child.ts';
+import { runToEnd } from './command.ts';
 import { checkout, keepSecret, type Profile } from './profile.ts';
 import type { Stack } from './stack.ts';
 
@@ -28,14 +28,13 @@ export function applicationEnv(profile: Profile, stack: Stack): Record<string, s
 }
 
 /** Creates and migrates the databases. @throws Error with what the migration printed */
-export function migrate(env: Readonly<Record<string, string>>): void {
-  const run = spawnSync(node, ['infra/scripts/migrate.ts'], { cwd: checkout, env: { ...env }, encoding: 'utf8' });
-  if (run.status !== 0) throw new Error(`The databases could not be migrated:\n${run.stdout}${run.stderr}`);
+export async function migrate(env: Readonly<Record<string, string>>): Promise<void> {
+  await runToEnd(node, ['infra/scripts/migrate.ts'], { cwd: checkout, env: { ...env } });
 }
 
 /** The processes of the application, in the order they start: the catcher, the API, one worker for each core. */
 export function applicationChildren(profile: Profile, env: Readonly<Record<string, string>>): { readonly catcher: ChildSpec; readonly api: ChildSpec; readonly workers: readonly ChildSpec[] } {
-  const child = (name: string, args: readonly string[], isReady: ChildSpec['isReady'], stopWithinMs = 9_000): ChildSpec => ({
+  const child = (name: string, args: readonly string[], isReady: ChildSpec['isReady'], stopWithinMs = 8_000): ChildSpec => ({
     name,
     command: node,
     args,
@@ -49,7 +48,7 @@ export function applicationChildren(profile: Profile, env: Readonly<Record<strin
   });
   const smtpPort = Number(env['FERMATA_CATCHER_SMTP_PORT']);
   return {
-    catcher: child('catcher', ['infra/mail/catcher-main.ts'], () => accepts(smtpPort), 2_000),
+    catcher: child('catcher', ['infra/mail/catcher-main.ts'], () => accepts(smtpPort), 1_000),
     api: child('api', ['api/main.ts'], () => answers(`http://127.0.0.1:${env['FERMATA_PORT']}/health/ready`)),
     workers: Array.from({ length: availableParallelism() }, (_, i) =>
       child(`worker-${i + 1}`, ['--max-old-space-size=1024', 'activities/worker.ts'], (output) => output.includes('worker ready')),

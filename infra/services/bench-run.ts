@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { applicationEnv, migrate, node } from './application.ts';
 import { buildStale } from './build.ts';
 import { choosePorts } from './ports.ts';
-import { checkout, openProfile, wipeProfile } from './profile.ts';
+import { checkout, emptyProfile, openProfile, wipeProfile } from './profile.ts';
 import { createProgress } from './progress.ts';
 import { RunFile } from './run-file.ts';
 import { Stack } from './stack.ts';
@@ -21,6 +21,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
   const progress = createProgress();
   const profile = openProfile('bench');
   const runFile = await RunFile.take(profile, (line) => progress.say(line));
+  emptyProfile(profile);
   const { ports } = await choosePorts('private');
   const stack = new Stack(profile, ports, progress, runFile);
   let bench: ReturnType<typeof spawn> | undefined;
@@ -34,7 +35,7 @@ export async function runBench(args: readonly string[]): Promise<number> {
   try {
     await Promise.all([stack.startServices(), buildStale(progress)]);
     const env = { ...applicationEnv(profile, stack), FERMATA_LOG_LEVEL: 'warn' };
-    migrate(env);
+    await migrate(env);
     return await new Promise<number>((resolve, reject) => {
       bench = spawn(node, [script, ...options], { cwd: checkout, env, stdio: ['ignore', 'inherit', 'inherit'] });
       bench.once('error', reject).once('exit', (status) => resolve(status ?? 1));

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { node } from './application.ts';
+import { runToEnd } from './command.ts';
 import { checkout } from './profile.ts';
 import type { Progress } from './progress.ts';
 
@@ -39,10 +39,14 @@ async function buildIfStale(built: Built, progress: Progress): Promise<void> {
   const wanted = hashOf(checkout, built.sources);
   if (existsSync(join(checkout, built.result)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const task = progress.task(built.what);
-  const { status, output } = await run(built.args, (line) => task.step(line));
-  if (status !== 0) {
+  try {
+    await runToEnd(node, built.args, { cwd: checkout }, (text) => {
+      const last = text.trim().split('\n').at(-1) ?? '';
+      if (last !== '') task.step(last.slice(0, 80));
+    });
+  } catch (error) {
     task.failed();
-    throw new Error(`${built.what} failed:\n${output}`);
+    throw error;
   }
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted);
@@ -75,19 +79,4 @@ function readdirSafe(path: string): string[] | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
     throw error;
   }
-}
-
-function run(args: readonly string[], onLine: (line: string) => void): Promise<{ status: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(node, [...args], { cwd: checkout, env: process.env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        output = (output + text).slice(-20_000);
-        const last = text.trim().split('\n').at(-1);
-        if (last !== undefined && last !== '') onLine(last.slice(0, 80));
-      });
-    }
-    child.once('error', reject).once('close', (status) => resolve({ status, output }));
-  });
 }

@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, readdirSync, realpathSync, writeFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { runToEnd } from './command.ts';
 import { canUse, makePrivateFolder } from './guest.ts';
-import { ask, findProgram, installOnce, MissingTool, pins, runInstaller, runMaven, verifySha256 } from './install.ts';
+import { ask, findProgram, installOnce, MissingTool, pins, runMaven, verifySha256 } from './install.ts';
 import type { RunningService, ServiceContext } from './service.ts';
 
 const heap = '1g';
@@ -44,8 +45,8 @@ export async function startElasticsearch(context: ServiceContext): Promise<Runni
     guest: profile.guest,
     log: join(profile.logs, 'elasticsearch.log'),
     stopSignal: 'SIGTERM',
-    stopWithinMs: 8_000,
-    readyWithinMs: 120_000,
+    stopWithinMs: 4_000,
+    readyWithinMs: 240_000,
     isReady: () => isHealthy(url, {}),
   });
   return { name: 'Elasticsearch', address: url, origin: distribution.origin, env: { ELASTICSEARCH_URL: url } };
@@ -74,7 +75,7 @@ async function install({ profile, progress }: ServiceContext): Promise<Distribut
     task.step('checking');
     await verifySha256(archive, sha256);
     task.step('unpacking');
-    await runInstaller(join(javaHome, 'bin/jar'), ['xf', archive], { cwd: draft }, () => undefined);
+    await runToEnd(join(javaHome, 'bin/jar'), ['xf', archive], { cwd: draft }, () => undefined);
     rmSync(archive);
     const inside = join(draft, `elasticsearch-${version}`);
     for (const name of readdirSync(inside)) renameSync(join(inside, name), join(draft, name));

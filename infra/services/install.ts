@@ -1,8 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, delimiter, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { runToEnd } from './command.ts';
+import { identify } from './process-identity.ts';
 import { checkout } from './profile.ts';
 import type { Progress, Task } from './progress.ts';
 
@@ -55,7 +57,8 @@ export function ask(program: string, args: readonly string[]): string | undefine
  */
 export async function installOnce(folder: string, what: string, progress: Progress, fill: (draft: string, task: Task) => Promise<void>): Promise<void> {
   if (existsSync(folder)) return;
-  const draft = `${folder}.draft-${process.pid}`;
+  removeDrafts(folder);
+  const draft = `${folder}${draftMark}${process.pid}`;
   const task = progress.task(what);
   try {
     rmSync(draft, { recursive: true, force: true });
@@ -72,25 +75,14 @@ export async function installOnce(folder: string, what: string, progress: Progre
   }
 }
 
-/**
- * Runs a program that downloads or builds, and feeds its output to `onText`.
- * @throws Error with the end of its output when it fails
- */
-export async function runInstaller(program: string, args: readonly string[], options: { cwd: string; env?: NodeJS.ProcessEnv }, onText: (text: string) => void): Promise<void> {
-  const child = spawn(program, [...args], { cwd: options.cwd, env: options.env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let last = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      last = (last + text).slice(-4_000);
-      onText(text);
-    });
+const draftMark = '.draft-';
+
+/** What an interrupted installation left; the draft of a living process stays. */
+function removeDrafts(folder: string): void {
+  for (const name of readdirSync(dirname(folder))) {
+    const [start, pid] = name.split(draftMark);
+    if (start === basename(folder) && identify(Number(pid)) === undefined) rmSync(join(dirname(folder), name), { recursive: true, force: true });
   }
-  // An interrupted start must not leave its download or build behind.
-  const end = () => child.kill('SIGTERM');
-  process.once('exit', end);
-  const status = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
-  process.removeListener('exit', end);
-  if (status !== 0) throw new Error(`${basename(program)} ${args.join(' ')} failed:\n${last.replace(/.*\r/g, '').trim()}`);
 }
 
 /** Runs a Maven goal on one of our poms, showing the size of what it downloads. */
@@ -98,7 +90,7 @@ export async function runMaven(pom: string, goal: string, properties: Readonly<R
   const maven = findProgram('mvn') ?? '';
   const all = { 'dependency-plugin.version': pins.mavenDependencyPlugin.version, ...properties };
   // Not in batch mode: only so does Maven tell how far a download is. What arrives is checked against our own pins.
-  await runInstaller(maven, ['-Dstyle.color=never', '-f', pom, ...Object.entries(all).map(([name, value]) => `-D${name}=${value}`), goal], { cwd: checkout }, (text) => {
+  await runToEnd(maven, ['-Dstyle.color=never', '-f', pom, ...Object.entries(all).map(([name, value]) => `-D${name}=${value}`), goal], { cwd: checkout }, (text) => {
     const howFar = [...text.matchAll(/(\d+(?:\.\d+)?)\/(\d+(?:\.\d+)?) MB/g)].at(-1);
     if (howFar !== undefined) task.step(`downloading, ${howFar[1]} of ${howFar[2]} MB`);
   });

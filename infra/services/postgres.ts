@@ -44,7 +44,7 @@ export async function startPostgres(context: ServiceContext): Promise<RunningSer
     guest: profile.guest,
     log: join(profile.logs, 'postgres.log'),
     stopSignal: 'SIGINT', // fast shutdown: sessions are ended, then a checkpoint
-    stopWithinMs: 8_000,
+    stopWithinMs: 5_000,
     readyWithinMs: 60_000,
     isReady: () => answers(url('postgres')),
   });

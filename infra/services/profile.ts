@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { canUse, chooseGuest, makePassableFolder, type Guest } from './guest.ts';
@@ -51,6 +51,22 @@ export function openProfile(name: ProfileName, root: string = join(checkout, '.f
   const guestTools = join(guestRoot, 'tools');
   for (const path of [dirname(guestRoot), guestRoot, guestFolder, guestTools]) makePassableFolder(path);
   return { name, checkout, folder, logs, tools, guest, guestFolder, guestTools };
+}
+
+/** Removes what an interrupted run left, for a profile that begins anew each time; run.json, the lock, stays. */
+export function emptyProfile(profile: Profile): void {
+  for (const path of new Set([profile.folder, profile.guestFolder])) {
+    for (const name of readdirSync(path)) if (name !== 'run.json') rmSync(join(path, name), { recursive: true, force: true });
+  }
+  makePassableFolder(profile.logs);
+}
+
+/** Moves the logs beside the profile, where its removal spares them. @returns the folder */
+export function keepLogs(profile: Profile): string {
+  const kept = join(dirname(profile.folder), `${profile.name}-logs`);
+  rmSync(kept, { recursive: true, force: true });
+  renameSync(profile.logs, kept);
+  return kept;
 }
 
 /** Removes all state of the profile; tools stay. */

@@ -32,15 +32,8 @@ export async function start(options: { readonly demo: boolean }): Promise<number
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop().then(resolve));
   });
   try {
-    await Promise.all([stack.startServices(), buildStale(progress)]);
-    const env = applicationEnv(profile, stack);
-    migrate(env);
-    const { catcher, api, workers } = applicationChildren(profile, env);
-    await Promise.all([catcher, api, ...workers].map((spec) => stack.launch(spec)));
-    const app = env['FERMATA_BASE_URL'] ?? '';
-    runFile.note({ addresses: { Fermata: app } });
-    await report(progress, stack, env, Date.now() - since);
-    if (options.demo) await seed(env);
+    await Promise.race([bringUp(), ended]);
+    if (stopping !== undefined) return 130;
     await ended;
     return 0;
   } catch (error) {
@@ -48,6 +41,17 @@ export async function start(options: { readonly demo: boolean }): Promise<number
     await stop();
     if (interrupted) return 130;
     throw error;
+  }
+
+  async function bringUp(): Promise<void> {
+    await Promise.all([stack.startServices(), buildStale(progress)]);
+    const env = applicationEnv(profile, stack);
+    await migrate(env);
+    const { catcher, api, workers } = applicationChildren(profile, env);
+    await Promise.all([catcher, api, ...workers].map((spec) => stack.launch(spec)));
+    runFile.note({ addresses: { Fermata: env['FERMATA_BASE_URL'] ?? '' } });
+    await report(progress, stack, env, Date.now() - since);
+    if (options.demo) await seed(env);
   }
 }
 
@@ -61,6 +65,13 @@ const describe: Readonly<Record<keyof Ports, string>> = {
   temporalUi: 'Temporal web UI',
 };
 
+/** Which ports are not needed when a service's address is given. */
+const givenBy: Readonly<Record<string, readonly (keyof Ports)[]>> = {
+  DATABASE_URL: ['postgres'],
+  ELASTICSEARCH_URL: ['elasticsearch', 'elasticsearchTransport'],
+  TEMPORAL_ADDRESS: ['temporal', 'temporalUi'],
+};
+
 /** A port named in the environment is taken as it is, and refused when busy. */
 async function portsOf(): Promise<Awaited<ReturnType<typeof choosePorts>>> {
   const { ports, moved } = await choosePorts('usual');
@@ -71,7 +82,9 @@ async function portsOf(): Promise<Awaited<ReturnType<typeof choosePorts>>> {
     if (!(await isPortFree(Number(value)))) throw new Error(`Port ${value} (${describe[name]}) is set in the environment, but something else listens there.`);
     chosen[name] = Number(value);
   }
-  return { ports: chosen, moved: moved.filter(({ name, got }) => chosen[name] === got) };
+  // The port of a service that runs elsewhere is nobody's concern.
+  const isAsked = (name: keyof Ports) => !Object.entries(givenBy).some(([url, names]) => (process.env[url] ?? '') !== '' && names.includes(name));
+  return { ports: chosen, moved: moved.filter(({ name, got }) => chosen[name] === got && isAsked(name)) };
 }
 
 async function report(progress: Progress, stack: Stack, env: Readonly<Record<string, string>>, elapsedMs: number): Promise<void> {

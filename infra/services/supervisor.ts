@@ -12,6 +12,10 @@ const modes = {
   bench: runBench,
 } as const;
 
+// Whoever started this process is gone without a word, or its terminal is: stop as if told to.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
 const [mode = 'start', ...args] = process.argv.slice(2);
 try {
   process.exitCode = await modes[mode as keyof typeof modes](args);

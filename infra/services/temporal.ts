@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { ask, findProgram, installOnce, MissingTool, pins, runInstaller } from './install.ts';
+import { runToEnd } from './command.ts';
+import { ask, findProgram, installOnce, MissingTool, pins } from './install.ts';
 import type { RunningService, ServiceContext } from './service.ts';
 
 /** Search attributes by which the UI and the operators find workflows; also registered by the docker-compose road. */
@@ -48,7 +49,7 @@ export async function startTemporal(context: ServiceContext): Promise<RunningSer
     env: process.env,
     log: join(profile.logs, 'temporal.log'),
     stopSignal: 'SIGTERM',
-    stopWithinMs: 6_000,
+    stopWithinMs: 4_000,
     readyWithinMs: 60_000,
     isReady: () => isServing(`http://127.0.0.1:${ports.temporalUi}`),
   });
@@ -77,7 +78,7 @@ async function install({ profile, progress }: ServiceContext): Promise<Binary> {
       task.step('asking Go');
       // Without C: a machine may have no compiler, and SQLite here is written in Go.
       const env = { ...process.env, GOBIN: draft, CGO_ENABLED: '0', GO111MODULE: 'on', GOFLAGS: '' };
-      await runInstaller(go, ['install', '-v', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', `${name}@${version}`], { cwd: draft, env }, (text) => {
+      await runToEnd(go, ['install', '-v', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', `${name}@${version}`], { cwd: draft, env }, (text) => {
         const lines = text.split('\n').filter((line) => line.trim() !== '');
         const downloads = lines.filter((line) => line.startsWith('go: downloading')).length;
         modules += downloads;

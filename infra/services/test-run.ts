@@ -5,7 +5,7 @@ import { applicationEnv, migrate, node } from './application.ts';
 import { buildStale } from './build.ts';
 import { installJavaTestServer } from './java-test-server.ts';
 import { choosePorts } from './ports.ts';
-import { checkout, openProfile, wipeProfile } from './profile.ts';
+import { checkout, emptyProfile, keepLogs, openProfile, wipeProfile } from './profile.ts';
 import { createProgress } from './progress.ts';
 import { RunFile } from './run-file.ts';
 import { Stack } from './stack.ts';
@@ -26,6 +26,7 @@ export async function runTests(filters: readonly string[]): Promise<number> {
   const progress = createProgress();
   const profile = openProfile('test');
   const runFile = await RunFile.take(profile, (line) => progress.say(line));
+  emptyProfile(profile);
   const { ports } = await choosePorts('private');
   const stack = new Stack(profile, ports, progress, runFile);
   let suite: { kill(): void } | undefined;
@@ -35,18 +36,21 @@ export async function runTests(filters: readonly string[]): Promise<number> {
       suite?.kill();
       await stack.stop();
       runFile.release();
+      const kept = healthy ? undefined : keepLogs(profile);
+      if (kept !== undefined) progress.say(`· The services' logs of this run are in ${kept}`);
       wipeProfile(profile);
     })());
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop().then(() => process.exit(130)));
 
   const reports: JsonReport[] = [];
   let broken = 0;
+  let healthy = false;
   try {
     const env: Record<string, string> = {};
     if (chosen.some((each) => each !== 'unit')) {
       const [testServer] = await Promise.all([installJavaTestServer(profile, progress), stack.startServices(), buildStale(progress)]);
-      Object.assign(env, applicationEnv(profile, stack), { FERMATA_TEMPORAL_TEST_SERVER: testServer, FERMATA_LOG_LEVEL: 'warn' });
-      migrate(env);
+      Object.assign(env, applicationEnv(profile, stack), { FERMATA_TEMPORAL_TEST_SERVER: testServer, FERMATA_LOG_LEVEL: 'warn', NODE_ENV: 'test' });
+      await migrate(env);
     } else {
       await buildStale(progress);
     }
@@ -56,12 +60,13 @@ export async function runTests(filters: readonly string[]): Promise<number> {
       rmSync(file, { force: true });
       const parts = filters.filter((filter) => filter.startsWith(`${each}/`)).map((filter) => `test/${filter}`);
       const status = await runSuite(each, parts, file, { ...process.env, ...env }, (kill) => (suite = { kill }));
-      if (existsSync(file)) reports.push(JSON.parse(readFileSync(file, 'utf8')) as JsonReport);
-      else broken += 1;
-      const counted = reports.at(-1);
-      if (status !== 0 && counted !== undefined && summarize([counted]).failed === 0) broken += 1;
-      progress.say(`· ${each}: ${counted === undefined ? 'no report' : summaryLine(summarize([counted]))} (${Math.round((Date.now() - since) / 1000)} s)`);
+      const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as JsonReport) : undefined;
+      if (report !== undefined) reports.push(report);
+      // No report, or a failure outside of any test, as an error that nobody awaited.
+      if (report === undefined || (status !== 0 && summarize([report]).failed === 0)) broken += 1;
+      progress.say(`· ${each}: ${report === undefined ? 'no report' : summaryLine(summarize([report]))} (${Math.round((Date.now() - since) / 1000)} s)`);
     }
+    healthy = broken === 0 && summarize(reports).failed === 0;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     broken += 1;
