@@ -1,10 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
-import type { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import type { ReplyStage } from '#domain/delivery/reply.ts';
-import type { OutgoingMail } from './content.ts';
-import { SessionError, type Outcome, type Session } from './providers/provider.ts';
+import { SessionError, type Session } from './providers/provider.ts';
+import { SmtpSession, words } from './smtp-session.ts';
 
 export interface SmtpOptions {
   readonly host: string;
@@ -16,13 +14,11 @@ export interface SmtpOptions {
   readonly allowPrivate: boolean;
 }
 
-/** SparkPost's advice; also what bounds the life of a session with a server that forgets. */
-const MESSAGES_PER_SESSION = 100;
 // Phases before DATA are short. After the final dot the default of 10 minutes stands: shortening it makes duplicates (RFC 1047).
 const CONNECT_TIMEOUT_MS = 20_000;
 const GREETING_TIMEOUT_MS = 20_000;
-
-const FINAL_DOT = Buffer.from('.\r\n');
+/** A server that greets and falls silent would hold a session for 10 minutes otherwise. */
+const PHASE_TIMEOUT_MS = 30_000;
 
 interface SmtpError extends Error {
   readonly code?: string | undefined;
@@ -44,125 +40,44 @@ export async function openSmtpSession(options: SmtpOptions): Promise<Session> {
     connectionTimeout: CONNECT_TIMEOUT_MS,
     greetingTimeout: GREETING_TIMEOUT_MS,
   });
-  const session = new SmtpSession(connection);
   await phase(connection, 'connect', (done) => connection.connect(done));
   if (options.username !== '') {
     await phase(connection, 'login', (done) => connection.login({ credentials: { user: options.username, pass: options.password } }, (error) => done(error ?? undefined)));
   }
-  session.opened();
+  return takeOver(connection);
+}
+
+/** From here on nodemailer only watches the socket: that it lives, and 10 minutes of silence. */
+function takeOver(connection: SMTPConnection): Session {
+  const socket = connection._socket;
+  if (socket === null || socket === false) throw new SessionError('connect', 'The connection was closed.', null);
+  // Not in its types: what the last EHLO announced.
+  const { _supportedExtensions: extensions, _maxAllowedSize: maxSizeBytes } = connection as unknown as { readonly _supportedExtensions: readonly string[]; readonly _maxAllowedSize: number };
+  socket.removeAllListeners('data');
+  const session = new SmtpSession(socket, { pipelining: extensions.includes('PIPELINING'), size: extensions.includes('SIZE'), maxSizeBytes }, () => connection.close());
+  connection.on('error', (error) => session.broken(error.message));
+  connection.once('end', () => session.broken('the connection was closed'));
   return session;
 }
 
 function phase(connection: SMTPConnection, stage: 'connect' | 'login', run: (done: (error?: Error) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: SmtpError) => {
+      clearTimeout(deadline);
       connection.close();
-      const reply = error.responseCode === undefined ? null : { code: error.responseCode, text: words(error.response) };
+      const reply = error.responseCode === undefined ? null : { code: error.responseCode, text: words(error.response ?? '') };
       const at = error.code === 'ETLS' || error.command === 'STARTTLS' ? 'tls' : stage;
       reject(new SessionError(at, error.message, reply, { cause: error }));
     };
+    const deadline = setTimeout(() => fail(new Error(`Timeout: the server did not answer within ${PHASE_TIMEOUT_MS / 1_000} s.`)), PHASE_TIMEOUT_MS);
     connection.once('error', fail);
     run((error) => {
       connection.removeListener('error', fail);
+      clearTimeout(deadline);
       if (error === undefined) resolve();
       else fail(error);
     });
   });
-}
-
-class SmtpSession implements Session {
-  readonly #connection: SMTPConnection;
-  #isOpen = true;
-  #messages = 0;
-  /** Ends the wait for an answer that can no longer come. */
-  #onBroken: ((error: SmtpError) => void) | null = null;
-
-  constructor(connection: SMTPConnection) {
-    this.#connection = connection;
-  }
-
-  opened(): void {
-    const broken = (error?: Error) => {
-      this.#isOpen = false;
-      this.#onBroken?.(error ?? new Error('the connection was closed'));
-    };
-    this.#connection.on('error', broken);
-    this.#connection.once('end', () => broken());
-  }
-
-  get isUsable(): boolean {
-    return this.#isOpen && this.#messages < MESSAGES_PER_SESSION;
-  }
-
-  async send(mails: readonly OutgoingMail[]): Promise<readonly Outcome[]> {
-    const outcomes: Outcome[] = [];
-    for (const mail of mails) outcomes.push(await this.#sendOne(mail));
-    return outcomes;
-  }
-
-  #sendOne(mail: OutgoingMail): Promise<Outcome> {
-    this.#messages += 1;
-    let handedOver = false;
-    // nodemailer calls `pipe` exactly when the server has answered 354: before that nothing of the message has left.
-    const message = {
-      pipe(data: Readable) {
-        handedOver = true;
-        // Past its transform, which looks at every byte for dots and bare line ends (0.055 ms a mail): ours have neither.
-        data.push(Buffer.concat([mail.bytes, FINAL_DOT]));
-        data.push(null);
-      },
-    };
-    return new Promise((resolve) => {
-      let isDone = false;
-      const finish = (outcome: Outcome) => {
-        if (isDone) return;
-        isDone = true;
-        this.#onBroken = null;
-        resolve(outcome);
-      };
-      const fail = (error: SmtpError) => {
-        // Closing below announces itself; the first cause stands.
-        this.#onBroken = null;
-        const outcome = toOutcome(error, handedOver);
-        const isRecipientRefused = outcome.kind === 'refused' && outcome.stage === 'recipient' && outcome.reply.code !== 421;
-        if (!isRecipientRefused || !this.#isOpen) {
-          this.close();
-          return finish(outcome);
-        }
-        // A refused recipient leaves the session in the middle of a transaction.
-        this.#onBroken = () => finish(outcome);
-        this.#connection.reset((resetError) => {
-          if (resetError !== null && resetError !== undefined) this.close();
-          finish(outcome);
-        });
-      };
-      this.#onBroken = fail;
-      this.#connection.send({ from: mail.from, to: [mail.to], size: mail.bytes.length }, message as never, (error, info) => {
-        if (error !== null && error !== undefined) fail(error);
-        else finish({ kind: 'sent', reply: words(info?.response) });
-      });
-    });
-  }
-
-  close(): void {
-    this.#isOpen = false;
-    this.#connection.close();
-  }
-}
-
-/** An answer with a code is a definite "not sent"; silence after the message was handed over is unknown. */
-function toOutcome(error: SmtpError, handedOver: boolean): Outcome {
-  if (error.responseCode !== undefined) {
-    const stage: ReplyStage = handedOver ? 'message' : error.command === 'MAIL FROM' ? 'sender' : error.command === 'RCPT TO' ? 'recipient' : 'message';
-    return { kind: 'refused', stage, reply: { code: error.responseCode, text: words(error.response ?? error.message) } };
-  }
-  if (error.code === 'EENVELOPE') return { kind: 'refused', stage: 'recipient', reply: { code: 553, text: words(error.message) } };
-  return handedOver ? { kind: 'unknown', problem: words(error.message) } : { kind: 'lost', problem: words(error.message) };
-}
-
-/** A server's words for a row: one line, 300 characters at most. */
-function words(text: string | undefined): string {
-  return (text ?? '').replaceAll(/[\u0000-\u001F]+/g, ' ').slice(0, 300);
 }
 
 const privateNetworks = new BlockList();

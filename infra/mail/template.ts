@@ -89,7 +89,12 @@ function join(steps: readonly Step[]): Step[] {
     if (step.kind === 'fixed' && last?.kind === 'fixed') joined[joined.length - 1] = { kind: 'fixed', text: last.text + step.text };
     else joined.push(step);
   }
-  return joined;
+  return joined.map((step) => (step.kind === 'fixed' ? { kind: 'fixed', text: flat(step.text) } : step));
+}
+
+/** A text put together from pieces is kept as a tree of them, which every mail walked again: 0.05 of 0.06 ms a mail. */
+function flat(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
 }
 
 function render(steps: readonly Step[], fields: Fields, tokens: Tokens, tokenEnd: string): string {
