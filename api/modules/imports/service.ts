@@ -28,6 +28,7 @@ interface Preview {
 }
 
 const PREVIEW_ROWS = 20;
+const REFUSED_DRAIN_MS = 30_000;
 /** The types shown are guessed from these; the import looks at every value. */
 const GUESS_ROWS = 500;
 
@@ -133,7 +134,8 @@ export function createImportService(container: Pick<Container, 'tenants' | 'gate
 }
 
 /**
- * Writes the body to the file. A refusal leaves the request open, so that its answer arrives while bytes still come.
+ * Writes the body to the file. After a refusal the rest is read and dropped for half a minute: closed at once,
+ * the connection would take the answer with it, and left unread the sender's next request would wait behind it.
  * @returns how the bytes are to be read
  */
 async function store(body: Readable, path: string, limitMb: number): Promise<Encoding> {
@@ -152,8 +154,12 @@ async function store(body: Readable, path: string, limitMb: number): Promise<Enc
     out.end();
     await written;
   } catch (error) {
-    if (!out.closed) await once(out.destroy(), 'close');
+    out.destroy();
+    await written.catch(() => undefined);  // the first error is the one to tell
     if (body.errored !== null) throw new AppError('malformed', 'The upload broke off before its end. Upload the file again.', [], { cause: error });
+    body.resume();
+    const patience = setTimeout(() => body.destroy(), REFUSED_DRAIN_MS).unref();
+    body.once('close', () => clearTimeout(patience));
     throw error;
   }
   if (size === 0) throw refuse('file', 'The file is empty. Choose a CSV file with a header line.');

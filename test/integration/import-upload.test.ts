@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApi, type Reply, type TestApi, type TestUser } from '../support/api.ts';
+import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
+
+const state = mkdtempSync(join(tmpdir(), 'fermata-upload-'));
+let api: TestApi;
+let member: TestUser;
+let worker: WorkerProcess;
+
+beforeAll(async () => {
+  api = await startTestApi({ FERMATA_STATE_DIR: state, FERMATA_UPLOAD_LIMIT_MB: '2' });
+  member = await api.signIn('member');
+  worker = await startWorker({ FERMATA_STATE_DIR: state });
+}, 120_000);
+afterAll(async () => {
+  await worker?.kill('SIGTERM');
+  await api?.close();
+  rmSync(state, { recursive: true, force: true });
+}, 90_000);
+
+const upload = (content: string, query = 'fileName=people.csv', headers: Readonly<Record<string, string>> = {}) =>
+  member.request('POST', `/imports?${query}`, content, { 'content-type': 'text/csv', ...headers });
+
+/** Files of uploads that lie there now. */
+const kept = () => readdirSync(state, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.csv')).sort();
+
+async function ended(id: string): Promise<Reply['body']> {
+  await expect.poll(async () => (await member.get(`/imports/${id}`)).body.state, { timeout: 60_000, interval: 100 }).toMatch(/completed|failed|cancelled/);
+  return (await member.get(`/imports/${id}`)).body;
+}
+
+test('a file is shown as it will be read before it is started, and comes in as the mapping says', async () => {
+  const uploaded = await upload('\ufeffEmail;Vorname;stufe;is_bounced\nada@example.org;Ada;7;yes\nbob@example.org;;x;no\n', `fileName=leute.csv&listName=Leute ${randomUUID().slice(0, 4)}`);
+  expect(uploaded.status).toBe(201);
+  expect(uploaded.body).toMatchObject({ state: 'uploaded', fileName: 'leute.csv', createdBy: 'Test member', temporalUrl: null });
+  const { preview } = uploaded.body;
+  expect(preview).toMatchObject({ encoding: 'utf8', delimiter: ';', header: ['Email', 'Vorname', 'stufe', 'is_bounced'], rows: [['ada@example.org', 'Ada', '7', 'yes'], ['bob@example.org', '', 'x', 'no']] });
+  expect(preview.columns.map((column: { target: string }) => column.target)).toEqual(['email', 'custom:Vorname', 'custom:stufe', 'ignore']);
+  expect(preview.problems).toEqual([{ field: 'columns[3].target', message: expect.stringContaining('is_bounced') }]);
+  expect((await member.get(`/imports/${uploaded.body.id}/preview`)).body).toEqual(preview);
+
+  const columns = preview.columns.map((column: object, i: number) => ({ ...column, target: ['email', 'first_name', 'score', 'ignore'][i] }));
+  const started = await member.post(`/imports/${uploaded.body.id}/start`, { columns });
+  expect(started).toMatchObject({ status: 200, body: { temporalUrl: expect.stringContaining('import') } });
+  expect((await member.post(`/imports/${uploaded.body.id}/start`)).status).toBe(409);
+  expect(await ended(uploaded.body.id)).toMatchObject({ state: 'completed', rowsTotal: 2, created: 2, skipped: 0, warnings: 1 });
+  const { body } = await member.get('/customers?sort=email&limit=2');
+  expect(body.data.map((one: { email: string; firstName: string; score: number; isBounced: boolean }) => [one.email, one.firstName, one.score, one.isBounced])).toEqual([
+    ['ada@example.org', 'Ada', 7, false], ['bob@example.org', null, null, false],
+  ]);
+});
+
+test('empty cells keep the old value, or clear it when asked to', async () => {
+  const run = async (content: string, options: object = {}) => {
+    const { body } = await upload(content);
+    await member.post(`/imports/${body.id}/start`, options);
+    return ended(body.id);
+  };
+  const eve = async () => {
+    const row = await api.container.tenants.use(api.orgId, ({ sql }) => sql.first<{ city: string | null; custom: object }>(`select city, custom from customer where email_key = 'eve@example.org'`));
+    return [row?.city, row?.custom];
+  };
+  await run('email,city,tier\neve@example.org,Bonn,gold\n');
+  await run('email,city,tier\neve@example.org,,\n');
+  expect(await eve()).toEqual(['Bonn', { tier: 'gold' }]);
+  await run('email,city,tier\neve@example.org,,\n', { emptyCellsClear: true });
+  expect(await eve()).toEqual([null, {}]);
+});
+
+test('a file with only a header is completed with 0 rows', async () => {
+  const { body } = await upload('email,city\n', 'fileName=nobody.csv&start=true');
+  expect(await ended(body.id)).toMatchObject({ state: 'completed', rowsTotal: 0, rowsDone: 0, created: 0, skipped: 0 });
+});
+
+test('rejected rows are downloaded with their columns, line and reason; formulas are disarmed', async () => {
+  const { body } = await upload('email,note\n=cmd|x,+1\ntwice@example.org,first\ntwice@example.org,last\n', 'fileName=bad.csv&start=true');
+  await ended(body.id);
+  const file = await member.get(`/imports/${body.id}/rejected`);
+  expect(file.headers.get('content-disposition')).toBe('attachment; filename=bad-rejected.csv');
+  expect(file.body.split('\n')).toEqual([
+    'email,note,line,reason',
+    `'=cmd|x,'+1,2,Not an email address: expected a form like ada@example.com.`,
+    'twice@example.org,first,3,The address comes again in line 4; the last row wins.',
+    '',
+  ]);
+});
+
+test.for([
+  ['without an email column', 'name,city\nAda,London\n', 'email', /no email column.*name, city/],
+  ['with two columns of one name', 'email,city,City\n', 'columns[2].target', /“city” and “City”/],
+  ['that is empty', '', 'file', /empty/],
+] as const)('a file %s is refused with the field and the fix, and nothing is kept', async ([, content, field, message]) => {
+  const before = kept();
+  const answer = await upload(content);
+  expect(answer.status).toBe(422);
+  expect(answer.body.errors[0]).toEqual({ field, message: expect.stringMatching(message) });
+  expect(kept()).toEqual(before);
+});
+
+test('a file over the limit is refused with 413 while it still comes, and nothing is kept', async () => {
+  const before = kept();
+  const answer = await upload(`email,note\n${`a@example.org,${'x'.repeat(1_000)}\n`.repeat(5_000)}`);
+  expect(answer.status).toBe(413);
+  expect(answer.body.detail).toMatch(/larger than 2 MB/);
+  expect(kept()).toEqual(before);
+});
+
+test('a sender who breaks off leaves nothing behind', async () => {
+  const before = kept();
+  const token = (await member.post('/auth/token', { email: member.email, password: member.password })).body.token as string;
+  const sending = request(`${api.baseUrl}/api/v1/imports?fileName=half.csv&start=true`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'text/csv', 'content-length': '1000000' } });
+  sending.on('error', () => undefined);
+  sending.write('email\nhalf@example.org\n');
+  await expect.poll(kept, { timeout: 10_000 }).toHaveLength(before.length + 1);
+  sending.destroy();
+  await expect.poll(kept, { timeout: 10_000 }).toEqual(before);
+  expect((await member.get('/imports')).body.data.some((row: { fileName: string }) => row.fileName === 'half.csv')).toBe(false);
+});
+
+test('the same upload under one Idempotency-Key is one import', async () => {
+  const headers = { 'idempotency-key': randomUUID() };
+  const first = await upload('email\nonce@example.org\n', 'fileName=once.csv', headers);
+  const again = await upload('email\nonce@example.org\n', 'fileName=once.csv', headers);
+  expect(again.body.id).toBe(first.body.id);
+});
+
+test('a cancelled import stays cancelled, keeps what is applied, and its staging table goes', async () => {
+  const rows = Array.from({ length: 40_000 }, (_, i) => `stop${i}@example.net`);
+  const { body } = await upload(`email\n${rows.join('\n')}\n`, 'fileName=stop.csv&start=true');
+  await expect.poll(async () => (await member.get(`/imports/${body.id}`)).body.rowsDone, { timeout: 60_000, interval: 20 }).toBeGreaterThan(0);
+  expect((await member.post(`/imports/${body.id}/cancel`)).body.state).toBe('cancelled');
+  const count = () => api.container.tenants.use(api.orgId, async ({ sql }) => ({
+    people: (await sql.first<{ n: number }>(`select count(*) as n from customer where email like 'stop%'`))!.n,
+    staging: (await sql.rows(`select 1 from pg_class where relname like $1`, [`%${body.id.replaceAll('-', '')}%`])).length,
+  }));
+  await expect.poll(async () => (await count()).staging, { timeout: 20_000 }).toBe(0);
+  const job = (await member.get(`/imports/${body.id}`)).body;
+  expect(job.state).toBe('cancelled');
+  expect((await count()).people).toBe(job.created);
+});
