@@ -3,6 +3,7 @@ import { translating } from './errors.ts';
 
 export interface SweepResult {
   readonly campaigns: number;
+  readonly imports: number;
   readonly outboxes: number;
 }
 
@@ -11,9 +12,10 @@ export type SweepActivities = ReturnType<typeof createSweepActivities>;
 /** Finds what lost its nudge: Temporal was down, wiped or restored, or a process died between commit and nudge. */
 export function createSweepActivities({ tenants, gateway, logger }: Pick<Container, 'tenants' | 'gateway' | 'logger'>) {
   return translating({
-    /** Starts a workflow for every running campaign (one that has one keeps it) and wakes outboxes with old rows. */
+    /** Starts a workflow for every running campaign and import (one that has one keeps it) and wakes outboxes with old rows. */
     async sweep(): Promise<SweepResult> {
       let campaigns = 0;
+      let imports = 0;
       let outboxes = 0;
       for (const org of await tenants.list()) {
         if (org.state !== 'active') continue;
@@ -23,18 +25,21 @@ export function createSweepActivities({ tenants, gateway, logger }: Pick<Contain
               `select c.id as "campaignId", c.mail_no as "mailNo" from campaign c
                 where (c.state in ('running', 'paused') or (c.state = 'cancelled' and c.phase is not null)) and c.updated_at < now() - interval '30 seconds'`,
             ),
+            imports: await sql.rows<{ id: string }>("select id from import_job where state in ('queued', 'validating', 'running') and created_at < now() - interval '30 seconds'"),
             isWaiting: (await sql.first("select 1 from outbox where created_at < now() - interval '10 seconds' limit 1")) !== undefined,
           }));
           for (const campaign of found.campaigns) await gateway.startCampaign({ orgId: org.id, ...campaign });
+          for (const { id } of found.imports) await gateway.startImport({ orgId: org.id, importId: id });
           if (found.isWaiting) gateway.nudgeOutbox(org.id);
           campaigns += found.campaigns.length;
+          imports += found.imports.length;
           outboxes += found.isWaiting ? 1 : 0;
         } catch (error) {
           // One organization that cannot be reached does not hold up the others.
           logger.warn({ err: error, orgId: org.id }, 'the sweep could not look into an organization');
         }
       }
-      return { campaigns, outboxes };
+      return { campaigns, imports, outboxes };
     },
   });
 }
