@@ -4,7 +4,6 @@
  */
 
 export const queues = { engine: 'engine', send: 'send', bulk: 'bulk' } as const;
-export type Queue = (typeof queues)[keyof typeof queues];
 
 /** Workflow ids: starting a thing twice is harmless by construction, and every screen can link to its run. */
 export const workflowIds = {

@@ -40,7 +40,7 @@ export function refuseForgery(req: Request, identity: Identity | null, baseUrl: 
 }
 
 /** Identity of a caller who passed `authorize` on a route that needs an organization. */
-export interface Member extends Identity {
+interface Member extends Identity {
   readonly org: string;
   readonly role: Role;
 }

@@ -162,6 +162,6 @@ export function fieldsOf(row: Readonly<Record<string, unknown>>, paths: readonly
 }
 
 /** Fingerprint of a source, to know whether a compiled mail is still the right one. */
-export function sourceHash(source: MailSource): string {
+function sourceHash(source: MailSource): string {
   return createHash('sha256').update(JSON.stringify(source)).digest('base64url');
 }

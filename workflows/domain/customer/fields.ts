@@ -25,8 +25,8 @@ export const systemFields = {
   updated_at: { type: 'date', label: 'Updated' },
 } as const satisfies Record<string, { type: FieldType; label: string }>;
 
-export type StandardField = keyof typeof standardFields;
-export type SystemField = keyof typeof systemFields;
+type StandardField = keyof typeof standardFields;
+type SystemField = keyof typeof systemFields;
 
 /** One row of the catalogue. `slot` names the mapped field of the index; null: the flattened overflow. */
 export interface CustomField {
