@@ -6,9 +6,10 @@ type Json = Record<string, unknown>;
 /** The API's description, made from the route objects alone. */
 export function toOpenApi(routes: readonly AnyRoute[]): Json {
   const paths: Record<string, Json> = {};
+  const shared: Json = {};
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}');
-    paths[path] = { ...paths[path], [route.method]: operation(route) };
+    paths[path] = { ...paths[path], [route.method]: operation(route, shared) };
   }
   return {
     openapi: '3.1.0',
@@ -18,14 +19,14 @@ export function toOpenApi(routes: readonly AnyRoute[]): Json {
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, session: { type: 'apiKey', in: 'cookie', name: 'fermata_session' } },
-      schemas: { Problem: problem },
+      schemas: { Problem: problem, ...shared },
     },
   };
 }
 
-function operation(route: AnyRoute): Json {
+function operation(route: AnyRoute, shared: Json): Json {
   const status = String(route.status ?? (route.reply === null ? 204 : 200));
-  const parameters = [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query')];
+  const parameters = [...parametersOf(route.params, 'path', shared), ...parametersOf(route.query, 'query', shared)];
   return {
     operationId: `${route.method}${route.path.split('/').map((part) => part.replace(/\W/g, ' ').trim().replace(/(?:^|\s)(\w)/g, (_, c: string) => c.toUpperCase())).join('')}`,
     summary: route.summary,
@@ -36,25 +37,28 @@ function operation(route: AnyRoute): Json {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.bodyMode === 'stream'
       ? { requestBody: { required: true, content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } } }
-      : route.body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } }),
+      : route.body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input', shared) } } } }),
     responses: {
       [status]: {
         description: 'Done',
-        ...(route.reply === null || route.reply === 'stream' ? {} : { content: { 'application/json': { schema: schemaOf(route.reply, 'output') } } }),
+        ...(route.reply === null || route.reply === 'stream' ? {} : { content: { 'application/json': { schema: schemaOf(route.reply, 'output', shared) } } }),
       },
       default: { description: 'Refused or failed', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
     },
   };
 }
 
-function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query'): Json[] {
+function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query', shared: Json): Json[] {
   if (schema === undefined) return [];
-  const { properties = {}, required = [] } = schemaOf(schema, 'input') as { properties?: Record<string, Json>; required?: string[] };
+  const { properties = {}, required = [] } = schemaOf(schema, 'input', shared) as { properties?: Record<string, Json>; required?: string[] };
   return Object.entries(properties).map(([name, each]) => ({ name, in: place, required: place === 'path' || required.includes(name), schema: each }));
 }
 
-function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline', cycles: 'ref' }) as Json;
+/** A schema with a name (`.meta({ id })`) is described once, in `shared`, and referred to from everywhere. */
+function schemaOf(schema: z.ZodType, io: 'input' | 'output', shared: Json): Json {
+  const described = JSON.stringify(z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline', cycles: 'ref' }));
+  const { $schema: _, $defs = {}, ...json } = JSON.parse(described.replaceAll('"#/$defs/', '"#/components/schemas/')) as Json;
+  for (const [name, { id: _, ...named }] of Object.entries($defs as Record<string, Json>)) shared[name] = named;
   return json;
 }
 

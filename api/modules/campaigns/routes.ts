@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { liveStream } from '../../http/live.ts';
 import { route, type Route } from '../../http/route.ts';
-import { CampaignRowView, CampaignView, ChecksView, EstimateView, ProgressView, RecipientView, ReportView, target, TestView } from './views.ts';
+import { CampaignRowView, CampaignView, ChecksView, EstimateView, ProgressView, RecipientView, recipientStates, ReportView, target, TestView } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
 const tag = 'campaigns';
@@ -93,7 +93,7 @@ export const campaignRoutes = [
   }),
   route({
     method: 'get', path: '/campaigns/:id/recipients', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Who gets it, and what became of each.', params,
-    query: z.strictObject({ ...listQuery, state: z.enum(['pending', 'sending', 'sent', 'failed', 'skipped', 'in_doubt']).optional(), search: z.string().max(254).optional() }), reply: listReply(RecipientView),
+    query: z.strictObject({ ...listQuery, state: z.enum(recipientStates).optional(), search: z.string().max(254).optional() }), reply: listReply(RecipientView),
     handle: ({ org, params: { id }, query, services }) => services.campaignReports.recipients(org, id, query),
   }),
 ] as unknown as readonly Route[];

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { allowedActions, type CampaignState } from '#domain/campaign/status.ts';
+import { allowedActions, type CampaignAction, type CampaignState } from '#domain/campaign/status.ts';
 import type { Role } from '#domain/access.ts';
 
 export const target = z.strictObject({ kind: z.enum(['list', 'segment']), id: z.uuid(), mode: z.enum(['include', 'exclude']).default('include') });
 const state = z.enum(['draft', 'scheduled', 'running', 'paused', 'completed', 'failed', 'cancelled']);
+const actions = ['edit', 'test', 'launch', 'pause', 'resume', 'cancel', 'duplicate', 'archive', 'unarchive', 'delete'] as const satisfies readonly CampaignAction[];
 
 export const ProgressView = z.object({
   recipients: z.int(), pending: z.int(), sent: z.int(), failed: z.int(), skipped: z.int(), inDoubt: z.int(),
@@ -15,7 +16,7 @@ export type Progress = z.infer<typeof ProgressView>;
 const rowShape = {
   id: z.uuid(), name: z.string(), subject: z.string(), preheader: z.string(), fromName: z.string(), fromEmail: z.string(), replyTo: z.string(),
   targets: z.array(target), connectionId: z.uuid().nullable(), tracking: z.object({ opens: z.boolean(), clicks: z.boolean() }), utm: z.record(z.string(), z.string()),
-  state, phase: z.string().nullable(), reason: z.string().nullable(), stateDetail: z.string().nullable(), allowed: z.array(z.string()), version: z.int(),
+  state, phase: z.string().nullable(), reason: z.string().nullable(), stateDetail: z.string().nullable(), allowed: z.array(z.enum(actions)), version: z.int(),
   createdBy: z.string(), createdAt: z.string(), updatedAt: z.string(), launchedAt: z.string().nullable(), endedAt: z.string().nullable(), archivedAt: z.string().nullable(),
   temporalUrl: z.string().nullable(), progress: ProgressView,
 };
@@ -84,7 +85,8 @@ export const ReportView = z.object({
   links: z.array(z.object({ url: z.string(), clicks: z.int(), uniqueClicks: z.int() })),
   failures: z.array(z.object({ reason: z.string(), count: z.int() })),
 });
+export const recipientStates = ['pending', 'sending', 'sent', 'failed', 'skipped', 'in_doubt'] as const;
 export const RecipientView = z.object({
-  customerId: z.int(), email: z.string(), state: z.string(), reason: z.string().nullable(), reply: z.string().nullable(), attempt: z.int(),
+  customerId: z.int(), email: z.string(), state: z.enum(recipientStates), reason: z.string().nullable(), reply: z.string().nullable(), attempt: z.int(),
   sentAt: z.string().nullable(), openedAt: z.string().nullable(), clickedAt: z.string().nullable(),
 });

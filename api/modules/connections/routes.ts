@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { route, type Route } from '../../http/route.ts';
-import { ConnectionTestView, ConnectionView } from './views.ts';
+import { ConnectionTestView, ConnectionView, vendors } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
 const tag = 'connections';
@@ -19,7 +19,7 @@ export const connectionRoutes = [
     handle: ({ org, query, services }) => services.connections.list(org, query),
   }),
   route({
-    method: 'post', path: '/connections', capability: 'connections.manage', scope: 'connections:write', tag, summary: 'Adds a connection.', body: z.strictObject({ vendor: z.enum(['catcher', 'smtp']), name, ...fields }), reply: ConnectionView, status: 201,
+    method: 'post', path: '/connections', capability: 'connections.manage', scope: 'connections:write', tag, summary: 'Adds a connection.', body: z.strictObject({ vendor: z.enum(vendors), name, ...fields }), reply: ConnectionView, status: 201,
     handle: ({ org, body: { vendor, ...edit }, services }) => services.connections.create(org, vendor, edit),
   }),
   route({

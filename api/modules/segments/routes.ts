@@ -7,8 +7,8 @@ import { CountView, SegmentView } from './views.ts';
 const params = z.strictObject({ id: z.uuid() });
 const name = z.string().trim().min(1, 'Give the segment a name.').max(200);
 const description = z.string().trim().max(2_000).nullable().transform((text) => text ?? '');
-// The rule is checked by the domain, which names the path of each problem.
-const rule = z.unknown();
+// Described as what a segment answers with, but checked by the domain, which names the path of each problem.
+const rule = z.unknown().meta({ $ref: '#/components/schemas/Rule' });
 const tag = 'segments';
 const bodyLimit = 4 * 1_048_576;
 

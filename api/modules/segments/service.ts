@@ -30,7 +30,7 @@ export function createSegmentService({ tenants, gateway }: Pick<Container, 'tena
     const catalogue = await readCatalogue(tenant);
     const lists = await tenant.sql.rows<{ id: string; name: string }>('select id::text, name from list');
     const listNames = Object.fromEntries(lists.map((list) => [list.id, list.name]));
-    return rows.map((row) => toSegmentView(row, describe(row.rule as Rule, { catalogue, zone: tenant.org.timezone, listNames })));
+    return rows.map((row) => toSegmentView(row, describe(row.rule, { catalogue, zone: tenant.org.timezone, listNames })));
   }
   async function one(tenant: Tenant, id: string): Promise<SegmentRecord> {
     const row = await tenant.sql.first<SegmentRecord>(`${SEGMENT} where id = $1`, [id]);

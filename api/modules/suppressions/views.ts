@@ -4,10 +4,10 @@ export const reasons = ['hard_bounce', 'soft_bounce', 'complaint', 'unsubscribed
 
 export const sources = ['webhook', 'tracking_link', 'manual', 'csv_import', 'api'] as const;
 
-export const SuppressionView = z.object({ email: z.string(), reason: z.enum(reasons), source: z.string(), note: z.string().nullable(), createdAt: z.string() });
+export const SuppressionView = z.object({ email: z.string(), reason: z.enum(reasons), source: z.enum(sources), note: z.string().nullable(), createdAt: z.string() });
 
 export interface SuppressionRecord {
-  readonly key: string; readonly email: string; readonly reason: (typeof reasons)[number]; readonly source: string; readonly note: string | null; readonly createdAt: Date;
+  readonly key: string; readonly email: string; readonly reason: (typeof reasons)[number]; readonly source: (typeof sources)[number]; readonly note: string | null; readonly createdAt: Date;
   /** `createdAt` with its microseconds, which a Date drops. */
   readonly instant: string;
 }

@@ -1165,6 +1165,21 @@ export interface components {
                 message: string;
             }[];
         };
+        Rule: {
+            /** @enum {string} */
+            op: "and" | "or" | "not";
+            parts: (components["schemas"]["Rule"] | components["schemas"]["Condition"] | components["schemas"]["ListCondition"])[];
+        };
+        Condition: {
+            field: string;
+            /** @enum {string} */
+            operator: "equals" | "contains" | "starts_with" | "ends_with" | "is_one_of" | "greater_than" | "less_than" | "at_least" | "at_most" | "between" | "before" | "after" | "is_true" | "is_false" | "is_set" | "not_equals" | "not_contains" | "is_none_of" | "is_not_set";
+            value?: unknown;
+        };
+        ListCondition: {
+            list: string;
+            in: boolean;
+        };
     };
     responses: never;
     parameters: never;
@@ -1606,7 +1621,7 @@ export interface operations {
                             phase: string | null;
                             reason: string | null;
                             stateDetail: string | null;
-                            allowed: string[];
+                            allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                             version: number;
                             createdBy: string;
                             createdAt: string;
@@ -1703,7 +1718,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -1795,7 +1810,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -1949,7 +1964,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2041,7 +2056,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2133,7 +2148,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2265,7 +2280,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2403,7 +2418,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2524,7 +2539,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2640,7 +2655,8 @@ export interface operations {
                         data: {
                             customerId: number;
                             email: string;
-                            state: string;
+                            /** @enum {string} */
+                            state: "pending" | "sending" | "sent" | "failed" | "skipped" | "in_doubt";
                             reason: string | null;
                             reply: string | null;
                             attempt: number;
@@ -2779,7 +2795,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2914,7 +2930,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: string[];
+                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2980,7 +2996,8 @@ export interface operations {
                             /** Format: uuid */
                             id: string;
                             name: string;
-                            vendor: string;
+                            /** @enum {string} */
+                            vendor: "catcher" | "smtp";
                             host: string;
                             port: number | null;
                             /** @enum {string} */
@@ -3052,7 +3069,8 @@ export interface operations {
                         /** Format: uuid */
                         id: string;
                         name: string;
-                        vendor: string;
+                        /** @enum {string} */
+                        vendor: "catcher" | "smtp";
                         host: string;
                         port: number | null;
                         /** @enum {string} */
@@ -3105,7 +3123,8 @@ export interface operations {
                         /** Format: uuid */
                         id: string;
                         name: string;
-                        vendor: string;
+                        /** @enum {string} */
+                        vendor: "catcher" | "smtp";
                         host: string;
                         port: number | null;
                         /** @enum {string} */
@@ -3204,7 +3223,8 @@ export interface operations {
                         /** Format: uuid */
                         id: string;
                         name: string;
-                        vendor: string;
+                        /** @enum {string} */
+                        vendor: "catcher" | "smtp";
                         host: string;
                         port: number | null;
                         /** @enum {string} */
@@ -3749,7 +3769,7 @@ export interface operations {
                             phase: string | null;
                             reason: string | null;
                             stateDetail: string | null;
-                            allowed: string[];
+                            allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                             version: number;
                             createdBy: string;
                             createdAt: string;
@@ -3960,7 +3980,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/octet-stream": string;
+                "application/octet-stream": Blob;
             };
         };
         responses: {
@@ -5376,7 +5396,7 @@ export interface operations {
                             id: string;
                             name: string;
                             description: string;
-                            rule: unknown;
+                            rule: components["schemas"]["Rule"];
                             sentence: string;
                             version: number;
                             createdAt: string;
@@ -5410,7 +5430,7 @@ export interface operations {
                 "application/json": {
                     name: string;
                     description?: string | null;
-                    rule: unknown;
+                    rule: components["schemas"]["Rule"];
                 };
             };
         };
@@ -5425,7 +5445,7 @@ export interface operations {
                         id: string;
                         name: string;
                         description: string;
-                        rule: unknown;
+                        rule: components["schemas"]["Rule"];
                         sentence: string;
                         version: number;
                         createdAt: string;
@@ -5454,7 +5474,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    rule: unknown;
+                    rule: components["schemas"]["Rule"];
                 };
             };
         };
@@ -5492,7 +5512,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    rule: unknown;
+                    rule: components["schemas"]["Rule"];
                 };
             };
         };
@@ -5565,7 +5585,7 @@ export interface operations {
                         id: string;
                         name: string;
                         description: string;
-                        rule: unknown;
+                        rule: components["schemas"]["Rule"];
                         sentence: string;
                         version: number;
                         createdAt: string;
@@ -5628,7 +5648,7 @@ export interface operations {
                     version: number;
                     name?: string;
                     description?: string | null;
-                    rule?: unknown;
+                    rule?: components["schemas"]["Rule"];
                 };
             };
         };
@@ -5643,7 +5663,7 @@ export interface operations {
                         id: string;
                         name: string;
                         description: string;
-                        rule: unknown;
+                        rule: components["schemas"]["Rule"];
                         sentence: string;
                         version: number;
                         createdAt: string;
@@ -5805,7 +5825,8 @@ export interface operations {
                             email: string;
                             /** @enum {string} */
                             reason: "hard_bounce" | "soft_bounce" | "complaint" | "unsubscribed" | "manual" | "list_import";
-                            source: string;
+                            /** @enum {string} */
+                            source: "webhook" | "tracking_link" | "manual" | "csv_import" | "api";
                             note: string | null;
                             createdAt: string;
                         }[];
@@ -5856,7 +5877,8 @@ export interface operations {
                         email: string;
                         /** @enum {string} */
                         reason: "hard_bounce" | "soft_bounce" | "complaint" | "unsubscribed" | "manual" | "list_import";
-                        source: string;
+                        /** @enum {string} */
+                        source: "webhook" | "tracking_link" | "manual" | "csv_import" | "api";
                         note: string | null;
                         createdAt: string;
                     };
