@@ -1,13 +1,15 @@
-import type { FieldProblem } from './types.ts';
+import createClient, { createFinalURL, createQuerySerializer, defaultPathSerializer } from 'openapi-fetch';
+import type { paths } from './schema.d.ts';
+import type { Body, FieldProblem, Method, PathOf, Place, Problem, Query, Reply } from './types.ts';
 
 /** What the API refused, in its own words, with the request id a person can quote. */
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
-  readonly fields: FieldProblem[];
+  readonly fields: readonly FieldProblem[];
   readonly requestId: string | null;
 
-  constructor(status: number, code: string, message: string, fields: FieldProblem[], requestId: string | null) {
+  constructor(status: number, code: string, message: string, fields: readonly FieldProblem[], requestId: string | null) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
@@ -17,83 +19,82 @@ export class ApiError extends Error {
   }
 }
 
-export type Query = Record<string, string | number | boolean | null | undefined>;
-
-interface RequestOptions {
-  query?: Query;
-  body?: unknown;
-  /** Sent as it is, with this content type: files. */
-  raw?: { content: Blob; type: string };
-  signal?: AbortSignal;
-  /** Makes a repeated launch, import or test mail count once. */
-  idempotencyKey?: string;
-}
-
-export const apiBase = '/api/v1';
+const apiBase = '/api/v1';
 
 /** Called when the session has ended: the shell sends the person to the login page. */
 export const session = { ended: (): void => {} };
 
-export function address(path: string, query: Query = {}): string {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== '') search.set(key, String(value));
-  }
-  const text = search.toString();
-  return `${apiBase}${path}${text ? `?${text}` : ''}`;
-}
+const http = createClient<paths>({ baseUrl: apiBase, credentials: 'same-origin' });
+http.use({
+  onRequest({ request }) {
+    // Cross-site forms cannot set a header of their own: the API takes changes from a session only with this one.
+    if (request.method !== 'GET') request.headers.set('x-requested-by', 'fermata');
+  },
+  async onResponse({ response, schemaPath }) {
+    if (response.ok) return;
+    if (response.status === 401 && !schemaPath.startsWith('/auth/')) session.ended();
+    throw await refusal(response);
+  },
+  onError({ error }) {
+    if (error instanceof DOMException && error.name === 'AbortError') return error;
+    return new ApiError(0, 'unreachable', 'The server cannot be reached. Check that Fermata is running.', [], null);
+  },
+});
 
-/**
- * One request to the API.
- * @returns the reply's JSON; undefined for an empty reply
- * @throws ApiError for every refusal, and with status 0 when the server cannot be reached
- */
-export async function request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
-  const headers: Record<string, string> = { accept: 'application/json' };
-  // Cross-site forms cannot set a header of their own: the API takes changes from a session only with this one.
-  if (method !== 'GET') headers['x-requested-by'] = 'fermata';
-  if (options.idempotencyKey) headers['idempotency-key'] = options.idempotencyKey;
-  let body: BodyInit | null = null;
-  if (options.raw) {
-    headers['content-type'] = options.raw.type;
-    body = options.raw.content;
-  } else if (options.body !== undefined) {
-    headers['content-type'] = 'application/json';
-    body = JSON.stringify(options.body);
-  }
-  let response: Response;
+async function refusal(response: Response): Promise<ApiError> {
+  let problem: Partial<Problem> = {};
   try {
-    response = await fetch(address(path, options.query), { method, headers, body, credentials: 'same-origin', signal: options.signal ?? null });
-  } catch (cause) {
-    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
-    throw new ApiError(0, 'unreachable', 'The server cannot be reached. Check that Fermata is running.', [], null);
-  }
-  if (response.ok) {
-    const text = await response.text();
-    return (text ? (JSON.parse(text) as T) : undefined) as T;
-  }
-  throw await refusal(response, path);
-}
-
-async function refusal(response: Response, path: string): Promise<ApiError> {
-  const requestId = response.headers.get('x-request-id');
-  let problem: { title?: string; detail?: string; code?: string; errors?: FieldProblem[]; requestId?: string } = {};
-  try {
-    problem = (await response.json()) as typeof problem;
+    problem = (await response.json()) as Partial<Problem>;
   } catch {
     // A proxy in between may answer with something that is not a problem document; status and id still stand.
   }
-  if (response.status === 401 && !path.startsWith('/auth/')) session.ended();
-  return new ApiError(
-    response.status,
-    problem.code ?? 'unknown',
-    problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
-    problem.errors ?? [],
-    requestId ?? problem.requestId ?? null,
-  );
+  const message = problem.detail ?? problem.title ?? `The server answered ${response.status}.`;
+  return new ApiError(response.status, problem.code ?? 'unknown', message, problem.errors ?? [], response.headers.get('x-request-id'));
 }
 
-export const get = <T>(path: string, query?: Query, signal?: AbortSignal) => request<T>('GET', path, { ...(query ? { query } : {}), ...(signal ? { signal } : {}) });
-export const post = <T>(path: string, body?: unknown, idempotencyKey?: string) => request<T>('POST', path, { ...(body === undefined ? {} : { body }), ...(idempotencyKey ? { idempotencyKey } : {}) });
-export const patch = <T>(path: string, body: unknown) => request<T>('PATCH', path, { body });
-export const remove = (path: string, body?: unknown) => request<void>('DELETE', path, body === undefined ? {} : { body });
+type Part<Name extends string, Value> = [Value] extends [never] ? object : Record<Name, Value>;
+type Options<Path extends keyof paths, M extends Method> = Part<'path', Place<Path, M>> & Part<'body', Body<Path, M>> & {
+  query?: Query<Path, M>;
+  signal?: AbortSignal;
+  /** Makes a repeated launch, import or test mail count once. */
+  idempotencyKey?: string;
+};
+type Arguments<Path extends keyof paths, M extends Method> = object extends Options<Path, M> ? [options?: Options<Path, M>] : [options: Options<Path, M>];
+interface AnyOptions { path?: object; query?: object; body?: unknown; signal?: AbortSignal; idempotencyKey?: string }
+
+async function send(method: Method, path: keyof paths, options: AnyOptions = {}, parseAs: 'json' | 'text' = 'json'): Promise<unknown> {
+  const { path: place, query, body, signal, idempotencyKey } = options;
+  const isFile = body instanceof Blob;
+  // What a call takes was checked where it was made; from here on methods and paths are all alike.
+  const request = http.request as unknown as (method: Method, path: string, init: object) => Promise<{ data?: unknown }>;
+  const { data } = await request(method, path, {
+    params: { path: place, query },
+    body,
+    parseAs,
+    headers: { ...(isFile ? { 'content-type': 'application/octet-stream' } : {}), ...(idempotencyKey ? { 'idempotency-key': idempotencyKey } : {}) },
+    ...(isFile ? { bodySerializer: (file: Blob) => file } : {}),
+    ...(signal ? { signal } : {}),
+  });
+  return data;
+}
+
+const method = <M extends Method>(name: M) =>
+  <Path extends PathOf<M>>(path: Path, ...[options]: Arguments<Path, M>) => send(name, path, options as AnyOptions) as Promise<Reply<Path, M>>;
+
+/**
+ * The calls of the API, by method: the path is one of its description, and the types of what goes and what comes follow from it.
+ * @returns the reply's JSON; undefined for an empty reply
+ * @throws ApiError for every refusal, and with status 0 when the server cannot be reached
+ */
+export const get = method('get');
+export const post = method('post');
+export const patch = method('patch');
+export const remove = method('delete');
+/** A reply that is not JSON, as it came. */
+export const getText = <Path extends PathOf<'get'>>(path: Path, ...[options]: Arguments<Path, 'get'>) => send('get', path, options as AnyOptions, 'text') as Promise<string>;
+
+/** The address of a stream or a file, for whoever reads it without this client: event sources and links. */
+export function address<Path extends PathOf<'get'>>(path: Path, ...[options]: Arguments<Path, 'get'>): string {
+  const { path: place = {}, query = {} } = (options ?? {}) as { path?: Record<string, unknown>; query?: Record<string, unknown> };
+  return createFinalURL(path, { baseUrl: apiBase, params: { path: place, query }, querySerializer: createQuerySerializer<unknown>(), pathSerializer: defaultPathSerializer });
+}

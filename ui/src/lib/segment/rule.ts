@@ -1,4 +1,4 @@
-import type { Condition, CustomerList, Field, FieldType, ListCondition, Rule, RuleNode } from '$lib/api/types.ts';
+import type { Condition, CustomerList, Field, FieldType, ListCondition, Operator, Rule, RuleNode } from '$lib/api/types.ts';
 import { strings } from '$lib/strings/en.ts';
 
 const text = strings.audience.segments;
@@ -21,7 +21,7 @@ export const fieldChoices = (fields: readonly Field[]): FieldChoice[] => [
 ];
 
 const present = ['is_set', 'is_not_set'] as const;
-export const operatorsByType: Record<FieldType, readonly string[]> = {
+export const operatorsByType: Record<FieldType, readonly Operator[]> = {
   text: ['equals', 'not_equals', 'contains', 'not_contains', 'starts_with', 'ends_with', 'is_one_of', 'is_none_of', ...present],
   number: ['equals', 'not_equals', 'greater_than', 'less_than', 'at_least', 'at_most', 'between', 'is_one_of', 'is_none_of', ...present],
   date: ['equals', 'before', 'after', 'between', ...present],
@@ -29,7 +29,7 @@ export const operatorsByType: Record<FieldType, readonly string[]> = {
 };
 
 export type ValueShape = 'none' | 'one' | 'many' | 'range';
-export function shapeOf(operator: string): ValueShape {
+export function shapeOf(operator: Operator): ValueShape {
   if (operator === 'between') return 'range';
   if (operator === 'is_one_of' || operator === 'is_none_of') return 'many';
   return ['is_true', 'is_false', 'is_set', 'is_not_set'].includes(operator) ? 'none' : 'one';
@@ -63,7 +63,7 @@ export function describe(node: RuleNode, lists: readonly CustomerList[], fields:
     const label = fields.find(({ field }) => field === node.field)?.label ?? node.field;
     const quote = (value: unknown) => (typeof value === 'number' ? String(value) : `“${String(value ?? '')}”`);
     const value = Array.isArray(node.value) ? node.value.map(quote).join(shapeOf(node.operator) === 'range' ? words.valueAnd : ', ') : quote(node.value);
-    return [label, text.operators[node.operator] ?? node.operator, ...(shapeOf(node.operator) === 'none' ? [] : [value])].join(' ');
+    return [label, text.operators[node.operator], ...(shapeOf(node.operator) === 'none' ? [] : [value])].join(' ');
   }
   if (node.parts.length === 0) return node.op === 'or' ? words.nobody : words.everyone;
   const inner = node.parts.map((part) => describe(part, lists, fields, false));

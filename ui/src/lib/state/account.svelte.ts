@@ -1,25 +1,25 @@
 import { get, patch, post } from '$lib/api/client.ts';
-import type { Me, Organization } from '$lib/api/types.ts';
+import type { Body, Organization } from '$lib/api/types.ts';
 import { Action } from './action.svelte.ts';
 import { session } from './session.svelte.ts';
 
 export const login = () => new Action(async (email: string, password: string) => {
-  await post('/auth/login', { email, password });
+  await post('/auth/login', { body: { email, password } });
   await session.load();
 });
-export const forgotPassword = () => new Action((email: string) => post('/auth/forgot-password', { email }).then(() => email));
-export const resetPassword = () => new Action((token: string, password: string) => post('/auth/reset-password', { token, password }).then(() => true));
+export const forgotPassword = () => new Action((email: string) => post('/auth/forgot-password', { body: { email } }).then(() => email));
+export const resetPassword = () => new Action((token: string, password: string) => post('/auth/reset-password', { body: { token, password } }).then(() => true));
 export const acceptInvitation = () => new Action((token: string, name: string, password: string) =>
-  post('/invitations/accept', { token, ...(name ? { name } : {}), ...(password ? { password } : {}) }).then(() => true));
+  post('/invitations/accept', { body: { token, ...(name ? { name } : {}), ...(password ? { password } : {}) } }).then(() => true));
 
 export const saveProfile = () => new Action(async (name: string) => {
-  await patch('/me', { name });
+  await patch('/me', { body: { name } });
   await session.load();
   return true;
 });
-export const changePassword = () => new Action((currentPassword: string, newPassword: string) => post('/me/password', { currentPassword, newPassword }).then(() => true));
+export const changePassword = () => new Action((currentPassword: string, newPassword: string) => post('/me/password', { body: { currentPassword, newPassword } }).then(() => true));
 
-export interface SetupForm { name: string; email: string; password: string; organizationName: string; timezone: string; code: string }
+export type SetupForm = Required<Body<'/setup', 'post'>>;
 
 /** The first-run wizard: owner, organization, and the wait until its database stands. */
 export class Setup {
@@ -29,7 +29,7 @@ export class Setup {
   form: SetupForm = $state({ name: '', email: '', password: '', organizationName: '', timezone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC', code: '' });
   submit = new Action(async () => {
     const { code, ...form } = this.form;
-    const { organization } = await post<{ organization: Organization }>('/setup', { ...form, ...(code ? { code } : {}) });
+    const { organization } = await post('/setup', { body: { ...form, ...(code ? { code } : {}) } });
     this.organization = organization;
     this.step = 2;
     return organization;
@@ -38,13 +38,13 @@ export class Setup {
   get ready() { return this.organization?.state === 'active'; }
 
   async needed(): Promise<boolean> {
-    const reply = await get<{ needed: boolean; codeRequired: boolean }>('/setup');
+    const reply = await get('/setup');
     this.codeRequired = reply.codeRequired;
     return reply.needed;
   }
 
   async poll(): Promise<void> {
-    this.organization = await get<Organization>('/organization');
-    if (this.ready) session.take(await get<Me>('/me'));
+    this.organization = await get('/organization');
+    if (this.ready) session.take(await get('/me'));
   }
 }

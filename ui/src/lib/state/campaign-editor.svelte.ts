@@ -1,6 +1,6 @@
 import { untrack } from 'svelte';
 import { get, patch, post } from '$lib/api/client.ts';
-import type { Campaign, Checks, Connection, CustomerList, Estimate, Page, Rendered, Segment, Target, TestResult } from '$lib/api/types.ts';
+import type { Body, Campaign, Checks, Connection, CustomerList, Estimate, Rendered, Segment } from '$lib/api/types.ts';
 import type { ApiError } from '$lib/api/client.ts';
 import { Action } from './action.svelte.ts';
 import { loadFields, loadLists } from './customers.svelte.ts';
@@ -10,10 +10,7 @@ export const steps = ['basic', 'content', 'targeting', 'smtp', 'tracking'] as co
 export type Step = (typeof steps)[number];
 export type SaveState = 'saved' | 'dirty' | 'saving' | 'failed' | 'conflict';
 
-export interface Draft {
-  name: string; subject: string; preheader: string; fromName: string; fromEmail: string; replyTo: string; html: string; text: string;
-  targets: Target[]; connectionId: string | null; tracking: { opens: boolean; clicks: boolean }; utm: Record<string, string>;
-}
+export type Draft = Required<Omit<Body<'/campaigns/{id}', 'patch'>, 'version' | 'targets'>> & Pick<Campaign, 'targets'>;
 
 const stepByField: Record<string, Step> = {
   name: 'basic', subject: 'basic', preheader: 'basic', fromName: 'basic', fromEmail: 'basic', replyTo: 'basic', html: 'content', text: 'content', content: 'content',
@@ -22,8 +19,8 @@ const stepByField: Record<string, Step> = {
 export const stepOf = (field: string): Step => stepByField[field.split(/[.[]/)[0] ?? ''] ?? 'basic';
 
 const draftOf = (campaign: Campaign): Draft => ({
-  name: campaign.name, subject: campaign.subject ?? '', preheader: campaign.preheader ?? '', fromName: campaign.fromName ?? '', fromEmail: campaign.fromEmail ?? '', replyTo: campaign.replyTo ?? '',
-  html: campaign.html ?? '', text: campaign.text ?? '', targets: structuredClone(campaign.targets), connectionId: campaign.connectionId, tracking: { ...campaign.tracking }, utm: { ...campaign.utm },
+  name: campaign.name, subject: campaign.subject, preheader: campaign.preheader, fromName: campaign.fromName, fromEmail: campaign.fromEmail, replyTo: campaign.replyTo,
+  html: campaign.html, text: campaign.text, targets: structuredClone(campaign.targets), connectionId: campaign.connectionId, tracking: { ...campaign.tracking }, utm: { ...campaign.utm },
 });
 
 /** A draft being written: saved by itself, checked and counted after every save. */
@@ -33,13 +30,13 @@ export class CampaignEditor {
   saveState = $state<SaveState>('saved');
   savedAt = $state<string | null>(null);
   saveError = $state.raw<ApiError | null>(null);
-  checks = new Resource<Checks>(() => get<Checks>(`/campaigns/${this.id}/checks`));
-  estimate = new Resource<Estimate>(() => get<Estimate>(`/campaigns/${this.id}/estimate`));
+  checks = new Resource<Checks>(() => get('/campaigns/{id}/checks', { path: { id: this.id } }));
+  estimate = new Resource<Estimate>(() => get('/campaigns/{id}/estimate', { path: { id: this.id } }));
   rendered = $state.raw<Rendered | null>(null);
   renderError = $state.raw<ApiError | null>(null);
   lists = new Resource<CustomerList[]>(loadLists);
-  segments = new Resource<Segment[]>(() => get<Page<Segment>>('/segments', { limit: 200 }).then((page) => page.data));
-  connections = new Resource<Connection[]>(() => get<Page<Connection>>('/connections', { limit: 200 }).then((page) => page.data));
+  segments = new Resource<Segment[]>(() => get('/segments', { query: { limit: 200 } }).then((page) => page.data));
+  connections = new Resource<Connection[]>(() => get('/connections', { query: { limit: 200 } }).then((page) => page.data));
   fields = new Resource(loadFields);
   #version = 0;
   #saved: Draft | null = null;
@@ -47,7 +44,7 @@ export class CampaignEditor {
   #renderTurn = 0;
 
   constructor(readonly id: string) {
-    this.campaign = new Resource(() => get<Campaign>(`/campaigns/${id}`));
+    this.campaign = new Resource(() => get('/campaigns/{id}', { path: { id } }));
   }
 
   connection = $derived(this.connections.value?.find(({ id }) => id === this.draft?.connectionId) ?? null);
@@ -99,7 +96,7 @@ export class CampaignEditor {
     if (!this.draft.fromName && chosen?.fromName) this.draft.fromName = chosen.fromName;
   }
 
-  #changes(): Partial<Record<keyof Draft, unknown>> {
+  #changes(): Partial<Draft> {
     const now = $state.snapshot(this.draft);
     if (!now || !this.#saved) return {};
     const before = this.#saved;
@@ -126,12 +123,12 @@ export class CampaignEditor {
     await this.#saving;
   }
 
-  async #save(changes: Partial<Record<keyof Draft, unknown>>) {
+  async #save(changes: Partial<Draft>) {
     const sent = $state.snapshot(this.draft) as Draft;
     if (!sent.name.trim()) { this.saveState = 'failed'; return; }
     this.saveState = 'saving';
     try {
-      const saved = await patch<Campaign>(`/campaigns/${this.id}`, { ...changes, version: this.#version });
+      const saved = await patch('/campaigns/{id}', { path: { id: this.id }, body: { ...changes, version: this.#version } });
       this.#version = saved.version;
       this.#saved = sent;
       this.savedAt = saved.updatedAt;
@@ -156,7 +153,7 @@ export class CampaignEditor {
     const { html, text, subject, preheader } = this.draft;
     const turn = ++this.#renderTurn;
     const timer = setTimeout(() => {
-      post<Rendered>('/render', { html, text, subject, ...(preheader ? { preheader } : {}) }).then(
+      post('/render', { body: { html, text, subject, preheader } }).then(
         (rendered) => { if (turn === this.#renderTurn) { this.rendered = rendered; this.renderError = null; } },
         (cause: unknown) => { if (turn === this.#renderTurn) this.renderError = toApiError(cause); },
       );
@@ -166,11 +163,11 @@ export class CampaignEditor {
 
   test = new Action(async (emails: string[]) => {
     await this.flush();
-    return (await post<{ results: TestResult[] }>(`/campaigns/${this.id}/test`, { emails }, crypto.randomUUID())).results;
+    return (await post('/campaigns/{id}/test', { path: { id: this.id }, body: { emails }, idempotencyKey: crypto.randomUUID() })).results;
   });
   #launchKey = crypto.randomUUID();
   launch = new Action(async (acknowledgeWarnings: boolean) => {
     await this.flush();
-    return post<Campaign>(`/campaigns/${this.id}/launch`, { acknowledgeWarnings }, this.#launchKey);
+    return post('/campaigns/{id}/launch', { path: { id: this.id }, body: { acknowledgeWarnings }, idempotencyKey: this.#launchKey });
   });
 }

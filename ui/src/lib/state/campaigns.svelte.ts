@@ -1,26 +1,26 @@
-import { get, post, remove } from '$lib/api/client.ts';
-import type { Campaign, CampaignRow, Progress, Recipient, Report } from '$lib/api/types.ts';
+import { address, get, post, remove } from '$lib/api/client.ts';
+import type { Campaign, CampaignAction, CampaignRow, Progress, Query, Recipient, Report } from '$lib/api/types.ts';
 import { Action } from './action.svelte.ts';
 import { LiveStream } from './live.svelte.ts';
 import { Resource, Rows } from './resource.svelte.ts';
 
-export type Move = 'pause' | 'resume' | 'cancel' | 'duplicate' | 'archive' | 'unarchive';
+export type Move = Exclude<CampaignAction, 'edit' | 'test' | 'launch' | 'delete'>;
 
-const act = (id: string, move: Move) => post<Campaign>(`/campaigns/${id}/${move}`, undefined, crypto.randomUUID());
+const act = (id: string, move: Move): Promise<Campaign> => post(`/campaigns/{id}/${move}`, { path: { id } });
 
-export class Campaigns extends Rows<CampaignRow> {
+export class Campaigns extends Rows<CampaignRow, Query<'/campaigns'>> {
   constructor() {
-    super('/campaigns');
+    super((query) => get('/campaigns', { query }));
   }
 
-  create = new Action((name: string) => post<Campaign>('/campaigns', { name: name.trim() }));
+  create = new Action((name: string) => post('/campaigns', { body: { name: name.trim() } }));
   move = new Action(async (campaign: CampaignRow, move: Move) => {
     const moved = await act(campaign.id, move);
     await this.reload();
     return moved;
   });
   delete = new Action(async (campaign: CampaignRow) => {
-    await remove(`/campaigns/${campaign.id}`);
+    await remove('/campaigns/{id}', { path: { id: campaign.id } });
     this.drop((row) => row.id === campaign.id);
     return true;
   });
@@ -30,14 +30,14 @@ export class Campaigns extends Rows<CampaignRow> {
 export class CampaignDetail extends Resource<Campaign> {
   progress = $state.raw<Progress | null>(null);
   report: Resource<Report>;
-  recipients: Rows<Recipient>;
+  recipients: Rows<Recipient, Query<'/campaigns/{id}/recipients'>>;
   live = new LiveStream<Progress>((progress) => this.#take(progress));
   running = $derived(this.value?.state === 'running' || this.value?.state === 'paused');
 
   constructor(readonly id: string) {
-    super(() => get<Campaign>(`/campaigns/${id}`));
-    this.report = new Resource(() => get<Report>(`/campaigns/${id}/report`));
-    this.recipients = new Rows<Recipient>(`/campaigns/${id}/recipients`);
+    super(() => get('/campaigns/{id}', { path: { id } }));
+    this.report = new Resource(() => get('/campaigns/{id}/report', { path: { id } }));
+    this.recipients = new Rows((query) => get('/campaigns/{id}/recipients', { path: { id }, query }));
   }
 
   /** Reads the campaign and follows its numbers; opens and clicks go on after it is completed. */
@@ -45,7 +45,7 @@ export class CampaignDetail extends Resource<Campaign> {
     void this.load().then(() => {
       if (!this.value) return;
       this.progress = this.value.progress;
-      if (this.value.state !== 'draft' && this.value.state !== 'scheduled') this.live.open(`/campaigns/${this.id}/live`);
+      if (this.value.state !== 'draft' && this.value.state !== 'scheduled') this.live.open(address('/campaigns/{id}/live', { path: { id: this.id } }));
     });
     return () => { this.live.close(); clearInterval(this.#after); };
   }
@@ -55,7 +55,7 @@ export class CampaignDetail extends Resource<Campaign> {
   #goOnSlowly() {
     this.live.close();
     clearInterval(this.#after);
-    this.#after = setInterval(() => { if (!document.hidden) void get<Progress>(`/campaigns/${this.id}/progress`).then((progress) => { this.progress = progress; }, () => {}); }, 5000);
+    this.#after = setInterval(() => { if (!document.hidden) void get('/campaigns/{id}/progress', { path: { id: this.id } }).then((progress) => { this.progress = progress; }, () => {}); }, 5000);
   }
 
   #take(progress: Progress) {

@@ -1,5 +1,5 @@
 import { get, patch, post, remove } from '$lib/api/client.ts';
-import type { Customer, CustomerList, Field, Page, TimelineEvent } from '$lib/api/types.ts';
+import type { Body, Customer, Field, Query, TimelineEvent } from '$lib/api/types.ts';
 import { Action } from './action.svelte.ts';
 import { Resource, Rows } from './resource.svelte.ts';
 
@@ -15,10 +15,13 @@ export const formOf = (customer: Customer, fields: readonly Field[]): CustomerFo
   custom: Object.fromEntries(fields.map(({ key }) => [key, textOf(customer.custom[key])])),
 });
 
+type Custom = NonNullable<Body<'/customers', 'post'>['custom']>;
+
 /** What people typed as the API takes it: empty means no value; numbers and yes/no by the field's type. */
 function bodyOf(form: CustomerForm, fields: readonly Field[]) {
-  const { custom, listIds: _lists, score, email, ...texts } = form;
-  const typed = (key: string, text: string): unknown => {
+  const { custom, score, email, firstName, lastName, phone, city, country, timezone } = form;
+  const given = (text: string) => text.trim() || null;
+  const typed = (key: string, text: string): Custom[string] => {
     const type = fields.find((field) => field.key === key)?.type ?? 'text';
     if (text.trim() === '') return null;
     if (type === 'number' && Number.isFinite(Number(text))) return Number(text);
@@ -27,28 +30,28 @@ function bodyOf(form: CustomerForm, fields: readonly Field[]) {
   };
   return {
     email: email.trim(),
-    ...Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, text.trim() || null])),
+    firstName: given(firstName), lastName: given(lastName), phone: given(phone), city: given(city), country: given(country), timezone: given(timezone),
     score: score.trim() === '' ? null : Number(score),
-    custom: Object.fromEntries(Object.entries(custom).map(([key, text]) => [key, typed(key, text)])),
+    custom: Object.fromEntries(Object.entries(custom).map(([key, text]) => [key, typed(key, text)])) as Custom,
   };
 }
 
-const present = (body: Record<string, unknown>) => Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+const present = (custom: Custom): Custom => Object.fromEntries(Object.entries(custom).filter(([, value]) => value !== null));
 
-export const loadFields = () => get<{ data: Field[] }>('/fields').then((reply) => reply.data);
-export const loadLists = () => get<Page<CustomerList>>('/lists', { limit: 200 }).then((reply) => reply.data);
+export const loadFields = () => get('/fields').then((reply) => reply.data);
+export const loadLists = () => get('/lists', { query: { limit: 200 } }).then((reply) => reply.data);
 
-export class Customers extends Rows<Customer> {
+export class Customers extends Rows<Customer, Query<'/customers'>> {
   lists = new Resource(loadLists);
   fields = new Resource(loadFields);
 
   constructor() {
-    super('/customers');
+    super((query) => get('/customers', { query }));
   }
 
   add = new Action((form: CustomerForm) => {
     const { custom, ...body } = bodyOf(form, this.fields.value ?? []);
-    return post<Customer>('/customers', { ...present(body), custom: present(custom), ...(form.listIds.length ? { listIds: form.listIds } : {}) });
+    return post('/customers', { body: { ...body, custom: present(custom), ...(form.listIds.length ? { listIds: form.listIds } : {}) } });
   });
 }
 
@@ -58,16 +61,16 @@ export class CustomerDetail extends Resource<Customer> {
   save: Action<[CustomerForm], Customer>;
   erase: Action<[], true>;
 
-  constructor(id: string) {
-    super(() => get<Customer>(`/customers/${id}`));
-    this.timeline = new Rows<TimelineEvent>(`/customers/${id}/timeline`);
+  constructor(id: number) {
+    super(() => get('/customers/{id}', { path: { id } }));
+    this.timeline = new Rows((query) => get('/customers/{id}/timeline', { path: { id }, query }));
     this.save = new Action(async (form) => {
-      const saved = await patch<Customer>(`/customers/${id}`, { ...bodyOf(form, this.fields.value ?? []), version: this.value?.version });
+      const saved = await patch('/customers/{id}', { path: { id }, body: { ...bodyOf(form, this.fields.value ?? []), ...(this.value ? { version: this.value.version } : {}) } });
       await this.load();
       return saved;
     });
     this.erase = new Action(async () => {
-      await remove(`/customers/${id}`);
+      await remove('/customers/{id}', { path: { id } });
       return true as const;
     });
   }

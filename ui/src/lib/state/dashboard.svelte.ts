@@ -11,12 +11,12 @@ export const markLooked = () => localStorage.setItem(lookedKey, '1');
 
 export class DashboardState extends Resource<Dashboard> {
   constructor() {
-    super(() => get<Dashboard>('/dashboard'));
+    super(() => get('/dashboard'));
   }
 
   checklist = $derived.by((): Record<Step, boolean> => {
-    const server = this.value?.checklist ?? {};
-    const done = (step: Step) => Boolean(server[step]) || (step === 'looked' && localStorage.getItem(lookedKey) === '1');
+    const server = this.value?.checklist;
+    const done = (step: Step) => Boolean(server?.[step]) || (step === 'looked' && localStorage.getItem(lookedKey) === '1');
     return Object.fromEntries(steps.map((step) => [step, done(step)])) as Record<Step, boolean>;
   });
 

@@ -1,4 +1,4 @@
-import { address, get, post, request } from '$lib/api/client.ts';
+import { address, get, post } from '$lib/api/client.ts';
 import type { Import, ImportColumn, Preview } from '$lib/api/types.ts';
 import { Action } from './action.svelte.ts';
 import { loadLists } from './customers.svelte.ts';
@@ -7,7 +7,7 @@ import { Resource, Rows } from './resource.svelte.ts';
 
 const going = new Set(['queued', 'validating', 'running']);
 export const isGoing = (one: Pick<Import, 'state'>) => going.has(one.state);
-export const rejectedHref = (one: Pick<Import, 'id'>) => address(`/imports/${one.id}/rejected`);
+export const rejectedHref = (one: Pick<Import, 'id'>) => address('/imports/{id}/rejected', { path: { id: one.id } });
 
 /** The way of one file: chosen, uploaded, previewed, running, done. */
 export class Uploads extends Rows<Import> {
@@ -19,7 +19,7 @@ export class Uploads extends Rows<Import> {
   live = new LiveStream<Import>((one) => this.take(one));
 
   constructor() {
-    super('/imports');
+    super((query) => get('/imports', { query }));
   }
 
   take(one: Import) {
@@ -29,13 +29,13 @@ export class Uploads extends Rows<Import> {
   }
 
   upload = new Action(async (file: File, target: { listId?: string; listName?: string }) => {
-    const reply = await request<Import & { preview?: Preview }>('POST', '/imports', {
-      query: { fileName: file.name, ...target, start: false },
-      raw: { content: file, type: 'text/csv' },
+    const reply = await post('/imports', {
+      query: { fileName: file.name, ...target, start: 'false' },
+      body: file,
       idempotencyKey: crypto.randomUUID(),
     });
     this.current = reply;
-    this.#show(reply.preview ?? (await get<Preview>(`/imports/${reply.id}/preview`)));
+    this.#show(reply.preview);
     void this.reload();
     void this.lists.load();
     return reply;
@@ -48,7 +48,7 @@ export class Uploads extends Rows<Import> {
 
   start = new Action(async () => {
     if (!this.current) return null;
-    const started = await post<Import>(`/imports/${this.current.id}/start`, { columns: $state.snapshot(this.columns), emptyCellsClear: this.emptyCellsClear }, crypto.randomUUID());
+    const started = await post('/imports/{id}/start', { path: { id: this.current.id }, body: { columns: $state.snapshot(this.columns), emptyCellsClear: this.emptyCellsClear }, idempotencyKey: crypto.randomUUID() });
     this.preview = null;
     this.take(started);
     this.watch(started.id);
@@ -57,19 +57,19 @@ export class Uploads extends Rows<Import> {
   });
 
   cancel = new Action(async (id: string) => {
-    this.take(await post<Import>(`/imports/${id}/cancel`));
+    this.take(await post('/imports/{id}/cancel', { path: { id } }));
     return true;
   });
 
-  watch(id: string) { this.live.open(`/imports/${id}/live`); }
+  watch(id: string) { this.live.open(address('/imports/{id}/live', { path: { id } })); }
 
   /** Opens one import of the history: its progress while it runs, its result when done, its preview when not started. */
   async open(id: string) {
     this.preview = null;
-    const one = await get<Import>(`/imports/${id}`);
+    const one = await get('/imports/{id}', { path: { id } });
     this.take(one);
     if (isGoing(one)) this.watch(id);
-    else if (one.state === 'uploaded') this.#show(await get<Preview>(`/imports/${id}/preview`));
+    else if (one.state === 'uploaded') this.#show(await get('/imports/{id}/preview', { path: { id } }));
   }
 
   leave() {

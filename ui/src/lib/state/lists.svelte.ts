@@ -1,21 +1,21 @@
-import { patch, post, remove } from '$lib/api/client.ts';
-import type { CustomerList } from '$lib/api/types.ts';
+import { get, patch, post, remove } from '$lib/api/client.ts';
+import type { CustomerList, Query } from '$lib/api/types.ts';
 import { Action } from './action.svelte.ts';
 import { Rows } from './resource.svelte.ts';
 
-export class Lists extends Rows<CustomerList> {
+export class Lists extends Rows<CustomerList, Query<'/lists'>> {
   constructor() {
-    super('/lists');
+    super((query) => get('/lists', { query }));
   }
 
   save = new Action(async (list: CustomerList | null, name: string, description: string) => {
     const body = { name: name.trim(), description: description.trim() };
-    const saved = list ? await patch<CustomerList>(`/lists/${list.id}`, { ...body, version: list.version }) : await post<CustomerList>('/lists', body);
+    const saved = list ? await patch('/lists/{id}', { path: { id: list.id }, body: { ...body, version: list.version } }) : await post('/lists', { body });
     await this.reload();
     return saved;
   });
   delete = new Action(async (list: CustomerList) => {
-    await remove(`/lists/${list.id}`);
+    await remove('/lists/{id}', { path: { id: list.id } });
     this.drop((row) => row.id === list.id);
     return true;
   });

@@ -1,5 +1,3 @@
-import { address } from '$lib/api/client.ts';
-
 /**
  * Numbers pushed by the server. `stale` says that the stream is broken and being rebuilt:
  * what is shown then must not pass for fresh.
@@ -13,9 +11,9 @@ export class LiveStream<T> {
     this.#take = take;
   }
 
-  open(path: string): () => void {
+  open(address: string): () => void {
     this.close();
-    const source = new EventSource(address(path), { withCredentials: true });
+    const source = new EventSource(address, { withCredentials: true });
     source.onopen = () => { this.stale = false; };
     source.onmessage = (event: MessageEvent<string>) => {
       this.stale = false;

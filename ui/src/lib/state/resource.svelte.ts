@@ -1,6 +1,6 @@
 import { untrack } from 'svelte';
-import { ApiError, get, type Query } from '$lib/api/client.ts';
-import type { Page } from '$lib/api/types.ts';
+import { ApiError } from '$lib/api/client.ts';
+import type { Page, PageQuery } from '$lib/api/types.ts';
 
 export type LoadStatus = 'loading' | 'ready' | 'failed';
 
@@ -42,31 +42,40 @@ export class Resource<T> {
   }
 }
 
+/** Filters as the address holds them: text, by the names the API knows. */
+type Filters<Asked> = { [Name in keyof Asked]?: string };
+
 /** A list read page by page with the API's cursors. */
-export class Rows<T> {
+export class Rows<T, Asked extends PageQuery = PageQuery> {
   #rows = $state.raw<T[]>([]);
   #cursor = $state<string | null>(null);
   status = $state<LoadStatus>('loading');
   error = $state.raw<ApiError | null>(null);
   count = $state<number | null>(null);
   loadingMore = $state(false);
-  #path: string;
-  #query: Query = {};
+  #read: (query: Asked) => Promise<Page<T>>;
+  #filters: Filters<Asked> = {};
   #turn = 0;
 
-  constructor(path: string) {
-    this.#path = path;
+  constructor(read: (query: Asked) => Promise<Page<T>>) {
+    this.#read = read;
   }
 
   get rows() { return this.#rows; }
   get hasMore() { return this.#cursor !== null; }
 
-  async load(query: Query = {}): Promise<void> {
+  /** An address may hold any text; a value the API does not know comes back as its refusal. */
+  #ask(page: PageQuery): Promise<Page<T>> {
+    const given = Object.entries(this.#filters).filter(([, value]) => value !== '' && value !== undefined);
+    return this.#read({ ...Object.fromEntries(given), ...page } as Asked);
+  }
+
+  async load<Given extends Filters<Asked>>(filters: Given & Record<Exclude<keyof Given, keyof Asked>, never> = {} as never): Promise<void> {
     const turn = ++this.#turn;
-    this.#query = query;
+    this.#filters = filters;
     if (untrack(() => this.#rows.length) === 0) this.status = 'loading';
     try {
-      const page = await get<Page<T>>(this.#path, { count: true, ...query });
+      const page = await this.#ask({ count: 'true' });
       if (turn !== this.#turn) return;
       this.#rows = page.data;
       this.#cursor = page.nextCursor;
@@ -81,14 +90,14 @@ export class Rows<T> {
     }
   }
 
-  reload = () => this.load(this.#query);
+  reload = () => this.load(this.#filters as never);
 
   async more(): Promise<void> {
     if (!this.#cursor || this.loadingMore) return;
     const turn = this.#turn;
     this.loadingMore = true;
     try {
-      const page = await get<Page<T>>(this.#path, { ...this.#query, cursor: this.#cursor });
+      const page = await this.#ask({ cursor: this.#cursor });
       if (turn !== this.#turn) return;
       this.#rows = [...this.#rows, ...page.data];
       this.#cursor = page.nextCursor;

@@ -1,19 +1,19 @@
 import { untrack } from 'svelte';
 import { get, patch, post, remove } from '$lib/api/client.ts';
-import type { Count, Customer, Field, Rule, Segment } from '$lib/api/types.ts';
+import type { Count, Customer, Query, Rule, Segment } from '$lib/api/types.ts';
 import { describe, emptyRule, fieldChoices, isComplete } from '$lib/segment/rule.ts';
 import { Action } from './action.svelte.ts';
 import { loadFields, loadLists } from './customers.svelte.ts';
 import { Resource, Rows, toApiError } from './resource.svelte.ts';
 import type { ApiError } from '$lib/api/client.ts';
 
-export class Segments extends Rows<Segment> {
+export class Segments extends Rows<Segment, Query<'/segments'>> {
   constructor() {
-    super('/segments');
+    super((query) => get('/segments', { query }));
   }
 
   delete = new Action(async (segment: Segment) => {
-    await remove(`/segments/${segment.id}`);
+    await remove('/segments/{id}', { path: { id: segment.id } });
     this.drop((row) => row.id === segment.id);
     return true;
   });
@@ -35,11 +35,11 @@ export class SegmentEditor {
   #turn = 0;
 
   constructor(readonly id: string) {
-    this.loaded = new Resource(() => get<Segment>(`/segments/${id}`));
+    this.loaded = new Resource(() => get('/segments/{id}', { path: { id } }));
   }
 
   get isNew() { return this.id === 'new'; }
-  choices = $derived.by(() => fieldChoices(this.fields.value ?? ([] as Field[])));
+  choices = $derived.by(() => fieldChoices(this.fields.value ?? []));
   complete = $derived(isComplete(this.rule));
   sentence = $derived(describe(this.rule, this.lists.value ?? [], this.choices));
   dirty = $derived(JSON.stringify([this.name, this.description, this.rule]) !== this.#saved);
@@ -75,7 +75,7 @@ export class SegmentEditor {
 
   async #ask(rule: Rule, turn: number) {
     try {
-      const [count, sample] = await Promise.all([post<Count>('/segments/count', { rule }), post<{ data: Customer[] }>('/segments/sample', { rule })]);
+      const [count, sample] = await Promise.all([post('/segments/count', { body: { rule } }), post('/segments/sample', { body: { rule } })]);
       if (turn !== this.#turn) return;
       this.count = count;
       this.samples = sample.data;
@@ -89,7 +89,8 @@ export class SegmentEditor {
 
   save = new Action(async () => {
     const body = { name: this.name.trim(), description: this.description.trim(), rule: $state.snapshot(this.rule) as Rule };
-    const saved = this.isNew ? await post<Segment>('/segments', body) : await patch<Segment>(`/segments/${this.id}`, { ...body, version: this.loaded.value?.version });
+    const before = this.loaded.value;
+    const saved = before ? await patch('/segments/{id}', { path: { id: before.id }, body: { ...body, version: before.version } }) : await post('/segments', { body });
     this.loaded.set(saved);
     this.#mark();
     return saved;

@@ -20,7 +20,7 @@ class Session {
 
   async load(): Promise<void> {
     try {
-      this.take(await get<Me>('/me'));
+      this.take(await get('/me'));
     } catch (cause) {
       const error = toApiError(cause);
       // 401 is not a fault: the person is being sent to the login page.
@@ -45,12 +45,12 @@ class Session {
 
   /** Everything on the screens belongs to one organization: after a switch they are all read anew. */
   async switchTo(organizationId: string) {
-    await post('/me/organization', { organizationId });
+    await post('/me/organization', { body: { organizationId } });
     location.assign('/');
   }
 
   async createOrganization(name: string, timezone: string) {
-    const made = await post<Organization>('/organizations', { name, timezone });
+    const made = await post('/organizations', { body: { name, timezone } });
     await this.switchTo(made.id);
   }
 
@@ -75,7 +75,7 @@ hooks.ended = () => {
 async function sendToDoor() {
   let needed = false;
   try {
-    needed = (await get<{ needed: boolean }>('/setup')).needed;
+    needed = (await get('/setup')).needed;
   } catch {
     // Without an answer the login page is the safe guess; it shows the same fault again.
   }

@@ -1,6 +1,6 @@
 import type { Snippet } from 'svelte';
 import { get } from '$lib/api/client.ts';
-import type { CampaignRow, Customer, Import, Page } from '$lib/api/types.ts';
+import type { CampaignRow, Customer, Import } from '$lib/api/types.ts';
 
 export interface Crumb { label: string; href?: string }
 
@@ -41,8 +41,8 @@ class RunningWork {
   async refresh() {
     try {
       const [campaigns, imports] = await Promise.all([
-        get<Page<CampaignRow>>('/campaigns', { state: 'running', limit: 10 }),
-        get<Page<Import>>('/imports', { limit: 10 }),
+        get('/campaigns', { query: { state: 'running', limit: 10 } }),
+        get('/imports', { query: { limit: 10 } }),
       ]);
       this.campaigns = campaigns.data;
       this.imports = imports.data.filter((one) => ['queued', 'validating', 'running'].includes(one.state));
@@ -66,7 +66,7 @@ export const running = new RunningWork();
 export async function findPeople(text: string, signal: AbortSignal): Promise<Customer[]> {
   if (text.trim().length < 2) return [];
   try {
-    return (await get<Page<Customer>>('/customers', { search: text.trim(), limit: 6 }, signal)).data;
+    return (await get('/customers', { query: { search: text.trim(), limit: 6 }, signal })).data;
   } catch {
     return [];
   }

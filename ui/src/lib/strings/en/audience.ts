@@ -1,3 +1,4 @@
+import type { Operator } from '$lib/api/types.ts';
 import { plural } from '$lib/format/format.svelte.ts';
 
 const people = (count: number) => plural(count, 'customer', 'customers');
@@ -170,7 +171,7 @@ export const audience = {
     operators: {
       equals: 'equals', not_equals: 'not equals', contains: 'contains', not_contains: 'not contains', starts_with: 'starts with', ends_with: 'ends with', is_one_of: 'is one of', is_none_of: 'is none of',
       greater_than: 'greater than', less_than: 'less than', at_least: 'at least', at_most: 'at most', between: 'between', before: 'before', after: 'after', is_true: 'is true', is_false: 'is false', is_set: 'is set', is_not_set: 'is not set',
-    } as Record<string, string>,
+    } satisfies Record<Operator, string>,
     fields: { email: 'Email', first_name: 'First name', last_name: 'Last name', phone: 'Phone', city: 'City', country: 'Country', score: 'Score', timezone: 'Timezone', is_unsubscribed: 'Unsubscribed', is_bounced: 'Bounced', suppression_status: 'Suppression status', created_at: 'Added', updated_at: 'Changed' } as Record<string, string>,
     sentence: { and: ' and ', or: ' or ', none: 'none of: ', everyone: 'every customer', nobody: 'nobody', inList: (name: string) => `is on the list ${name}`, notInList: (name: string) => `is not on the list ${name}`, valueAnd: ' and ' },
   },

@@ -1,3 +1,4 @@
+import type { CampaignAction } from '$lib/api/types.ts';
 import { plural } from '$lib/format/format.svelte.ts';
 
 const recipients = (count: number) => plural(count, 'recipient', 'recipients');
@@ -15,7 +16,7 @@ export const campaigns = {
   emptyTitle: 'No campaigns yet',
   emptyText: 'A campaign is one message to one audience, sent once. Write it, test it, see to how many it goes, then launch.',
   state: 'State', progress: 'Progress', sent: 'Sent', opened: 'Opened', clicked: 'Clicked', changed: 'Changed',
-  allowed: { edit: 'Edit', launch: 'Launch', pause: 'Pause', resume: 'Resume', cancel: 'Cancel', duplicate: 'Duplicate', archive: 'Archive', unarchive: 'Unarchive', delete: 'Delete', test: 'Send Test Email' } as Record<string, string>,
+  allowed: { edit: 'Edit', launch: 'Launch', pause: 'Pause', resume: 'Resume', cancel: 'Cancel', duplicate: 'Duplicate', archive: 'Archive', unarchive: 'Unarchive', delete: 'Delete', test: 'Send Test Email' } satisfies Record<CampaignAction, string>,
   done: { pause: 'Pausing. Mail in flight finishes.', resume: 'Sending goes on where it stopped.', cancel: 'Campaign cancelled.', duplicate: 'Copied into a new draft.', archive: 'Campaign archived.', unarchive: 'Campaign is back in the list.', delete: 'Draft deleted.' } as Record<string, string>,
   deleteTitle: (name: string) => `Delete “${name}”?`,
   deleteConsequence: 'The draft and its content are deleted. This cannot be undone.',
