@@ -39,12 +39,6 @@ export function refuseForgery(req: Request, identity: Identity | null, baseUrl: 
   }
 }
 
-/** Identity of a caller who passed `authorize` on a route that needs an organization. */
-interface Member extends Identity {
-  readonly org: string;
-  readonly role: Role;
-}
-
 /**
  * Decides whether a caller may use a route: denied unless the route's own declaration allows it.
  * Routes of 404 answers look the same for absent and foreign ids; this concerns the route itself.

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { usesOf } from '#domain/content/check.ts';
 import { parseTemplate } from '#domain/content/language.ts';
 import { clean, encodeEntities, prepareLinks, type Utm } from '#domain/content/links.ts';
@@ -7,6 +6,8 @@ import type { Fields, Value } from '#domain/content/values.ts';
 import { encodeDate, encodeHeader, encodeMailbox, isAddress, oneLine } from './mime.ts';
 import { compilePlan, type Tokens } from './template.ts';
 import type { TrackingIds, TrackingKind } from './tracking-id.ts';
+
+const FINAL_DOT = '.\r\n';
 
 export interface MailSource {
   readonly orgNo: number;
@@ -34,6 +35,8 @@ export interface OutgoingMail {
   readonly to: string;
   /** The whole message: every line ends with CRLF, the last one too, and none begins with a dot. */
   readonly bytes: Buffer;
+  /** The same as it goes over SMTP: with the dot that ends it, in one piece of memory. */
+  readonly wire: Buffer;
 }
 
 /** A mail compiled once: what remains per person is her slots. */
@@ -118,7 +121,8 @@ export function compileMail(source: MailSource, options: CompileOptions): Compil
         textHead + textPlan.render(fields, tokens) +
         htmlHead + htmlPlan.render(fields, tokens) + pixel(tokens) + end;
       // Everything is ASCII by construction, so one byte a character.
-      return { from: source.fromEmail, to: recipient.email, bytes: Buffer.from(message, 'latin1') };
+      const wire = Buffer.from(`${message}${FINAL_DOT}`, 'latin1');
+      return { from: source.fromEmail, to: recipient.email, bytes: wire.subarray(0, -FINAL_DOT.length), wire };
     },
   };
 }
@@ -159,9 +163,4 @@ export function fieldsOf(row: Readonly<Record<string, unknown>>, paths: readonly
     if (holder !== null && holder !== undefined && Object.hasOwn(holder, key)) fields.set(path, holder[key] as Value);
   }
   return fields;
-}
-
-/** Fingerprint of a source, to know whether a compiled mail is still the right one. */
-function sourceHash(source: MailSource): string {
-  return createHash('sha256').update(JSON.stringify(source)).digest('base64url');
 }

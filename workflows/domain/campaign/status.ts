@@ -4,9 +4,6 @@ export type CampaignState = 'draft' | 'scheduled' | 'running' | 'paused' | 'comp
 export type CampaignMove = 'launch' | 'pause' | 'resume' | 'cancel' | 'finish' | 'fail';
 export type CampaignPhase = 'resolving' | 'sending' | 'retrying';
 
-/** Why a campaign stands still or ended early; `user` is a person's wish, all others are the system's. */
-type CampaignReason = 'user' | 'login_refused' | 'sender_refused' | 'connection_failures' | 'policy_refusals' | 'unreadable';
-
 /** The lifecycle. Validators of the workflow, buttons and the tests read this table. */
 export const moves = {
   draft: { launch: 'running' },

@@ -25,9 +25,6 @@ export const systemFields = {
   updated_at: { type: 'date', label: 'Updated' },
 } as const satisfies Record<string, { type: FieldType; label: string }>;
 
-type StandardField = keyof typeof standardFields;
-type SystemField = keyof typeof systemFields;
-
 /** One row of the catalogue. `slot` names the mapped field of the index; null: the flattened overflow. */
 export interface CustomField {
   readonly no: number;
