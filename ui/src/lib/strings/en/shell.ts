@@ -36,4 +36,6 @@ export const shell = {
   preparingDetail: 'Its own database and search index are being made. This takes a few seconds.',
   account: 'Account',
   toggleTheme: 'Switch between light and dark',
+  shortcuts: 'Keyboard shortcuts',
+  shortcut: { search: 'Go to a screen, find a customer, run an action', save: 'Save what is being edited', close: 'Close a dialog', help: 'Show these shortcuts' },
 };
