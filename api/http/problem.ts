@@ -100,5 +100,33 @@ function sentence(issue: z.core.$ZodIssue): string {
   if (issue.code === 'too_small' && issue.origin === 'string' && issue.minimum === 1) return 'This field must not be empty.';
   if (issue.code === 'too_big' && issue.origin === 'string') return `At most ${String(issue.maximum)} characters.`;
   if (issue.code === 'too_small' && issue.origin === 'string') return `At least ${String(issue.minimum)} characters.`;
-  return issue.message;
+  if (!isUnworded(issue.message)) return issue.message;
+  switch (issue.code) {
+    case 'invalid_type':
+      return `Expected ${named(issue.expected)}, got ${named(/received (\S+)$/.exec(issue.message)?.[1] ?? 'something else')}.`;
+    case 'invalid_value':
+      return `Expected ${issue.values.length === 1 ? '' : 'one of: '}${issue.values.map(String).join(', ')}.`;
+    case 'too_big':
+      return `At most ${String(issue.maximum)}${issue.origin === 'array' ? ' entries' : ''}.`;
+    case 'too_small':
+      return `At least ${String(issue.minimum)}${issue.origin === 'array' ? (issue.minimum === 1 ? ' entry' : ' entries') : ''}.`;
+    case 'invalid_format':
+      return issue.format === 'email' ? 'Expected an address like ada@example.com.' : issue.format === 'uuid' ? 'Expected an id, 36 characters with hyphens.' : 'This text does not have the form that is expected here.';
+    case 'invalid_union':
+      return 'This value has none of the forms that are allowed here.';
+    default:
+      return /[.?!…]$/.test(issue.message) ? issue.message : `${issue.message}.`;
+  }
+}
+
+/** The schema library's own words, where a schema brings none. */
+function isUnworded(message: string): boolean {
+  return /^(Invalid|Too big|Too small)\b/.test(message);
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'a text', number: 'a number', int: 'a whole number', NaN: 'something that is no number', boolean: 'true or false', array: 'a list', object: 'an object', record: 'an object', null: 'null', undefined: 'nothing',
+};
+function named(type: string): string {
+  return typeNames[type] ?? type;
 }

@@ -57,6 +57,18 @@ const causes = {
   message: 'The server refused the mail.',
 } as const;
 
+/** A person waits for this; a campaign gives the server its full 10 minutes. */
+const ANSWER_LIMIT_MS = 30_000;
+
+/** @returns null when the server took too long */
+async function withinLimit(sending: Promise<readonly Outcome[]>): Promise<Outcome | null | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<null>((resolve) => { timer = setTimeout(() => resolve(null), ANSWER_LIMIT_MS); });
+  const outcomes = await Promise.race([sending, limit]);
+  clearTimeout(timer);
+  return outcomes === null ? null : outcomes[0];
+}
+
 /** Signs in and sends a simple mail: proves reach, login, permission and sender. */
 export async function tryConnection(
   provider: Provider, connection: SendableConnection, mail: { readonly from: string; readonly to: string; readonly organization: string }, now: number,
@@ -75,8 +87,9 @@ export async function tryConnection(
     `Message-ID: <test-${now}@${mail.from.split('@')[1] ?? 'localhost'}>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nThis connection works.\r\n`,
     'latin1',
   );
-  const [outcome] = await session.send([{ from: mail.from, to: mail.to, bytes }]);
+  const outcome = await withinLimit(session.send([{ from: mail.from, to: mail.to, bytes }]));
   session.close();
+  if (outcome === null) return { ok: false, stage: 'message', message: `The server did not answer within ${ANSWER_LIMIT_MS / 1_000} s: it may be overloaded, or hold mail back on purpose. Try again later.`, reply: null };
   if (outcome?.kind === 'sent') return { ok: true, stage: 'done', message: 'The connection works.', reply: outcome.reply };
   if (outcome?.kind !== 'refused') return { ok: false, stage: 'message', message: 'The server closed the connection without an answer.', reply: null };
   const { stage, reply } = outcome;
@@ -88,5 +101,8 @@ function connectCause(error: SessionError): string {
   const code = (error.cause as { code?: string; cause?: { code?: string } } | undefined)?.code;
   if (/ECONNREFUSED/.test(error.message)) return 'Connection refused: wrong host or port.';
   if (code === 'ETIMEDOUT' || /timeout|timed out/i.test(error.message)) return 'Connection timeout: check the network, the firewall and the port.';
-  return error.message;
+  if (code === 'EDNS' || /ENOTFOUND|EAI_AGAIN/.test(error.message)) return 'The host was not found: check its name.';
+  if (/Invalid greeting/.test(error.message)) return 'This is not an SMTP server: check the host and the port.';
+  if (/closed/i.test(error.message)) return 'The server closed the connection at once: check the port and the Secure setting.';
+  return /[.?!…]$/.test(error.message) ? error.message : `${error.message}.`;
 }

@@ -7,6 +7,7 @@ import { loadConnection, secretPlace } from '../../../infra/mail/source.ts';
 import { tryConnection } from '../../../infra/mail/test-mail.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
+import { toFieldErrors } from '../../http/problem.ts';
 import { toConnectionView, type ConnectionRecord } from './views.ts';
 
 export interface ConnectionEdit {
@@ -35,7 +36,7 @@ export function createConnectionService({ tenants, secrets, config, clock }: Con
     const given = vendor === 'catcher' ? {} : Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null));
     const parsed = providers.get(vendor).settings.safeParse(given);
     if (parsed.success) return parsed.data;
-    throw new AppError('invalid', 'The connection has a problem.', parsed.error.issues.map((issue) => ({ field: issue.path.join('.') || 'vendor', message: issue.message })));
+    throw new AppError('invalid', 'This connection cannot be saved yet.', toFieldErrors(parsed.error.issues));
   }
 
   const nameTaken = (error: unknown): unknown => ((error as { code?: string }).code === '23505' ? refuse('name', 'There is a connection of this name already.') : error);
