@@ -40,6 +40,11 @@ export interface RangeRunOptions {
 const PAGE = 1_000;
 const REFILL_BELOW = 400;
 const ALIVE_EVERY_MS = 1_000;
+/**
+ * How long a tick waits for half of the sessions to be free. A tick costs 0.6 ms of CPU whatever it carries and 0.02 ms a
+ * mail (database and worker together): of 4 mails that is 0.2 ms each, of 12 0.07, of 24 0.04.
+ */
+const GATHER_MS = 5;
 const BUSY_SERVER_DELAY_MS = 60_000;
 const LOST_RETRY_DELAY_MS = 5_000;
 
@@ -66,6 +71,7 @@ export class RangeRun {
   #failure: unknown;
   #wake: (() => void) | null = null;
   #wakeTimer: NodeJS.Timeout | null = null;
+  #gathered: (() => void) | null = null;
   #counts = { sent: 0, failed: 0, skipped: 0, inDoubt: 0, deferred: 0 };
 
   constructor(options: RangeRunOptions) {
@@ -102,7 +108,8 @@ export class RangeRun {
         this.#page();
         this.#borrow();
       }
-      const wanted = mayGrant ? this.#queue.splice(0, this.#free.length) : [];
+      if (mayGrant && this.#isSparse()) await this.#gather();
+      const wanted = mayGrant && this.#stop === null ? this.#queue.splice(0, this.#free.length) : [];
       if (wanted.length === 0 && this.#ended.length === 0) {
         const isDone = !mayGrant || (this.#queue.length === 0 && this.#isExhausted);
         if (this.#inFlight === 0 && this.#borrowing === 0 && this.#refused.length === 0 && !this.#isPaging && isDone) {
@@ -114,6 +121,23 @@ export class RangeRun {
       }
       await this.#tick(wanted);
     }
+  }
+
+  /** Whether a tick now would carry less than one a moment later. */
+  #isSparse(): boolean {
+    return this.#inFlight > this.#free.length && this.#stop === null && this.#failure === undefined && this.#refused.length === 0;
+  }
+
+  #gather(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#gathered = null;
+        resolve();
+      };
+      const timer = setTimeout(done, GATHER_MS);
+      this.#gathered = done;
+    });
   }
 
   async #tick(wanted: readonly PageRow[]): Promise<void> {
@@ -234,10 +258,9 @@ export class RangeRun {
     if (this.#isPaging || this.#isExhausted || this.#queue.length >= REFILL_BELOW) return;
     this.#isPaging = true;
     const { sql, hold, mail, to, takesRetries } = this.#o;
-    const withCustom = mail.paths.some((path) => path.startsWith('custom.'));
     const query = takesRetries
-      ? sql.rows<PageRow>(retryPageStatement(withCustom), [hold.mailNo, PAGE])
-      : sql.rows<PageRow>(pageStatement(withCustom), [hold.mailNo, this.#paged, to, PAGE]);
+      ? sql.rows<PageRow>(retryPageStatement(mail.paths), [hold.mailNo, PAGE])
+      : sql.rows<PageRow>(pageStatement(mail.paths), [hold.mailNo, this.#paged, to, PAGE]);
     void query.then(
       (rows) => {
         this.#queue.push(...rows);
@@ -258,6 +281,7 @@ export class RangeRun {
   }
 
   #signal(): void {
+    if (this.#gathered !== null && !this.#isSparse()) this.#gathered();
     const wake = this.#wake;
     this.#wake = null;
     wake?.();
