@@ -18,9 +18,9 @@ export default defineConfig({
     projects: [
       suite('unit', { testTimeout: 15_000, maxWorkers: 2 }),
       suite('workflow', { testTimeout: 60_000, maxWorkers: 1 }),
-      suite('integration', { testTimeout: 90_000, maxWorkers: 2, setupFiles: ['test/support/own-namespace.ts'] }),
+      suite('integration', { testTimeout: 90_000, maxWorkers: 2, setupFiles: ['test/support/own-installation.ts'] }),
       suite('browser', { testTimeout: 180_000, maxWorkers: 1 }),
-      suite('faults', { testTimeout: 300_000, maxWorkers: 1, setupFiles: ['test/support/own-namespace.ts'] }),
+      suite('faults', { testTimeout: 300_000, maxWorkers: 1, setupFiles: ['test/support/own-installation.ts'] }),
     ],
   },
 });

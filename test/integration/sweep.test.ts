@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createSweepActivities } from '../../activities/sweep.ts';
+import { recordTenant } from '../../infra/tenancy/provisioning.ts';
+import { workflowIds } from '../../workflows/contracts.ts';
+import { createLaunchedCampaign, ledgerOf, type TestCampaign } from '../support/campaign.ts';
+import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
+import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
+import { startWorker } from '../support/worker-process.ts';
+
+/** Temporal knows of nothing here until the sweep has looked: as after a commit whose nudge was lost, or a wiped Temporal. */
+
+let organization: TestOrganization;
+let sink: SmtpSink;
+let temporal: { client: Client; close(): Promise<void> };
+
+beforeAll(async () => {
+  organization = await createTestOrganization();
+  sink = await startSmtpSink();
+  const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = organization.container.config;
+  const connection = await Connection.connect({ address });
+  temporal = { client: new Client({ connection, namespace }), close: () => connection.close() };
+}, 60_000);
+afterAll(async () => {
+  await temporal.close();
+  await sink.close();
+  await organization.close();
+});
+
+const sql = <T extends object>(text: string, values: unknown[] = []) => organization.container.tenants.use(organization.orgId, ({ sql }) => sql.rows<T>(text, values));
+const sweep = () => createSweepActivities(organization.container).sweep();
+/** The open run of a workflow, or none. */
+const runOf = async (workflowId: string) => {
+  const found = await temporal.client.workflow.getHandle(workflowId).describe().catch(() => undefined);
+  return found?.status.name === 'RUNNING' ? found.runId : undefined;
+};
+const campaignRun = ({ orgId, campaignId }: TestCampaign) => runOf(workflowIds.campaign(orgId, campaignId));
+const campaign = async (set: string, recipients = 1) => {
+  const made = await createLaunchedCampaign(organization, { recipients, port: sink.port });
+  await sql(`update campaign set ${set} where id = $1`, [made.campaignId]);
+  return made;
+};
+const OLD = "updated_at = now() - interval '2 minutes'";
+
+test('a running campaign without a workflow is started again, once', async () => {
+  const lost = await campaign(OLD);
+  expect(await campaignRun(lost)).toBeUndefined();
+  await sweep();
+  const run = await campaignRun(lost);
+  expect(run).toBeDefined();
+  await sweep();
+  expect(await campaignRun(lost)).toBe(run);
+});
+
+test('a paused campaign and a cancelled one with its rest to skip are started, all others are left alone', async () => {
+  const [paused, cancelling, fresh, draft, completed, cancelled] = await Promise.all([
+    campaign(`state = 'paused', reason = 'user', ${OLD}`), campaign(`state = 'cancelled', phase = 'sending', ${OLD}`), campaign('updated_at = now()'),
+    campaign(`state = 'draft', phase = null, ${OLD}`), campaign(`state = 'completed', phase = null, ${OLD}`), campaign(`state = 'cancelled', phase = null, ${OLD}`),
+  ]);
+  await sweep();
+  expect(await Promise.all([paused, cancelling].map(campaignRun))).toEqual([expect.any(String), expect.any(String)]);
+  expect(await Promise.all([fresh, draft, completed, cancelled].map(campaignRun))).toEqual([undefined, undefined, undefined, undefined]);
+});
+
+test('an import that waits without a workflow is started', async () => {
+  const [old, ended] = [randomUUID(), randomUUID()];
+  for (const [id, state] of [[old, 'queued'], [ended, 'completed']]) {
+    await sql(`insert into import_job (id, list_name, file_name, file_size, options, state, created_by, created_at) values ($1, '', 'a.csv', 1, '{}', $2, 'Ada', now() - interval '2 minutes')`, [id, state]);
+  }
+  await sweep();
+  expect(await runOf(workflowIds.import(organization.orgId, old))).toBeDefined();
+  expect(await runOf(workflowIds.import(organization.orgId, ended))).toBeUndefined();
+  await sql('delete from import_job');
+});
+
+test('an outbox row that waits gets its nudge; one just written has its own on the way', async () => {
+  await sql('delete from outbox');
+  await sql("insert into outbox (topic, ids) values ('customer', '{1}')");
+  expect(await sweep()).toMatchObject({ outboxes: 0 });
+  expect(await runOf(workflowIds.outbox(organization.orgId))).toBeUndefined();
+  await sql("update outbox set created_at = now() - interval '1 minute'");
+  expect(await sweep()).toMatchObject({ outboxes: 1 });
+  await expect.poll(() => runOf(workflowIds.outbox(organization.orgId)), { timeout: 30_000 }).toBeDefined();
+});
+
+test('an organization whose database is gone does not hold up the others', async () => {
+  const { control, config } = organization.container;
+  const id = randomUUID();
+  await control.run(`insert into "organization" ("id", "name", "slug", "createdAt") values ($1, 'Gone', $2, now())`, [id, `gone-${id.slice(0, 8)}`]);
+  await recordTenant(control, config.DATABASE_URL, { id, name: 'Gone', slug: `gone-${id.slice(0, 8)}`, timezone: 'UTC' });
+  await control.run("update tenant set state = 'active', created_at = 'epoch' where id = $1", [id]);
+  const lost = await campaign(OLD);
+  await sweep();
+  expect(await campaignRun(lost)).toBeDefined();
+  await control.run('delete from tenant where id = $1', [id]);
+});
+
+test('what the sweep started comes to its end: everyone gets the mail once, and the outbox is empty', async () => {
+  const lost = await createLaunchedCampaign(organization, { recipients: ['once1@sweep.example', 'once2@sweep.example', 'once3@sweep.example'], port: sink.port });
+  await sql(`update campaign set ${OLD} where id = $1`, [lost.campaignId]);
+  await sweep();
+  const worker = await startWorker({ FERMATA_ALLOW_PRIVATE_SMTP: 'true' });
+  try {
+    await expect.poll(async () => (await sql<{ state: string }>('select state from campaign where id = $1', [lost.campaignId]))[0]?.state, { timeout: 60_000, interval: 250 }).toBe('completed');
+    await expect.poll(() => sql('select 1 from outbox'), { timeout: 60_000, interval: 250 }).toEqual([]);
+  } finally {
+    await worker.kill('SIGTERM');
+  }
+  expect(await ledgerOf(organization, lost.mailNo)).toEqual({ sent: 3 });
+  const arrived = (await sink.rows()).map((row) => row.recipient).filter((recipient) => recipient.endsWith('@sweep.example'));
+  expect(arrived.sort()).toEqual(['once1@sweep.example', 'once2@sweep.example', 'once3@sweep.example']);
+}, 120_000);
