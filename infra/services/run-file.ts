@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from './child.ts';
 import { identify, isAlive, stopGroup, type ProcessIdentity } from './process-identity.ts';
+import { stopInOrder } from './stop-order.ts';
 import type { Profile } from './profile.ts';
+
+/** How long a process without its supervisor may take to end before it is killed. */
+const leftOverMs = 8_000;
 
 interface RecordedChild extends ProcessIdentity {
   readonly name: string;
@@ -64,10 +68,9 @@ export class RunFile {
         continue;
       }
       if (previous !== undefined && isAlive(previous.supervisor)) throw new AlreadyRunning(profile, previous);
-      for (const child of previous?.children.filter(isAlive) ?? []) {
-        say(`· ${child.name} (process ${child.pid}) was left by an earlier run: stopping it`);
-        await stopGroup(child.pid, child.stopSignal, 8_000);
-      }
+      const left = previous?.children.filter(isAlive) ?? [];
+      if (left.length > 0) say(`· An earlier run ended without stopping ${left.map((child) => child.name).join(', ')}: stopping them now`);
+      await stopInOrder(left, (child) => child.name, (child) => stopGroup(child.pid, child.stopSignal, leftOverMs));
       rmSync(path, { force: true });
     }
   }

@@ -7,6 +7,7 @@ import type { Profile } from './profile.ts';
 import type { Progress } from './progress.ts';
 import type { RunFile } from './run-file.ts';
 import type { RunningService, ServiceContext } from './service.ts';
+import { stopInOrder } from './stop-order.ts';
 import { startTemporal } from './temporal.ts';
 
 /**
@@ -66,16 +67,10 @@ export class Stack {
     return child;
   }
 
-  /**
-   * Stops everything, group by group: members of a group together, the next group when all of them are gone.
-   * @param order names by group, as in `[['api', 'worker-1'], ['postgres']]`; whoever is not named goes first
-   */
-  async stop(order: readonly (readonly string[])[] = stopOrder): Promise<void> {
+  /** Stops everything in order; nothing can be launched any more. */
+  async stop(): Promise<void> {
     this.#stopping = true;
-    const groupOf = (child: Child) => order.findIndex((names) => names.includes(child.spec.name));
-    for (let group = -1; group < order.length; group++) {
-      await Promise.all(this.#children.filter((child) => groupOf(child) === group).map((child) => child.stop()));
-    }
+    await stopInOrder(this.#children, (child) => child.spec.name, (child) => child.stop());
   }
 
   async #timed(start: (context: ServiceContext) => Promise<RunningService>, context: ServiceContext): Promise<RunningService> {
@@ -94,12 +89,6 @@ export class Stack {
     recovered: (child) => this.progress.say(`✓ ${child.spec.name} is up again`),
   };
 }
-
-/**
- * The api and the workers drain while everything they need still answers; Postgres, the truth, goes last.
- * The children's own limits add up to less than 20 s along this order.
- */
-export const stopOrder = [['catcher'], ['temporal', 'elasticsearch'], ['postgres']] as const;
 
 /** How long after the first failure others still count as simultaneous. */
 const secondFailureMs = 500;

@@ -5,7 +5,7 @@ import { choosePorts, isPortFree, type Ports } from './ports.ts';
 import { checkout, openProfile } from './profile.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { RunFile } from './run-file.ts';
-import { Stack, stopOrder } from './stack.ts';
+import { Stack } from './stack.ts';
 
 /**
  * Brings up the whole system and keeps it up until a signal comes.
@@ -24,7 +24,7 @@ export async function start(options: { readonly demo: boolean }): Promise<number
   const stop = () =>
     (stopping ??= (async () => {
       progress.say('· Stopping …');
-      await stack.stop(stopOrder);
+      await stack.stop();
       runFile.release();
       progress.say('✓ Everything is stopped');
     })());
