@@ -122,7 +122,11 @@ function writeConfig({ profile, ports }: ServiceContext, folder: string): void {
     'indices.query.bool.max_nested_depth': 250, // a rule nests 100 groups; the server's own limit is 30
     'action.auto_create_index': false, // a write before the index was made is an error, not a guessed mapping
   };
-  const write = (name: string, lines: readonly string[]) => writeFileSync(join(folder, 'config', name), `${lines.join('\n')}\n`, { mode: 0o644 });
+  const write = (name: string, lines: readonly string[]) => {
+    const path = join(folder, 'config', name);
+    writeFileSync(path, `${lines.join('\n')}\n`);
+    chmodSync(path, 0o644); // the umask may close it to the user who runs the server
+  };
   write('elasticsearch.yml', Object.entries(settings).map(([name, value]) => `${name}: ${JSON.stringify(value)}`));
   write('jvm.options', ['-XX:+UseG1GC', '-Djava.io.tmpdir=${ES_TMPDIR}', '-XX:+ExitOnOutOfMemoryError']);
   write('log4j2.properties', [
