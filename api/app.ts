@@ -44,7 +44,7 @@ function headers(https: boolean) {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
-        defaultSrc: ["'self'"], scriptSrc: ["'self'", ...inlineScriptHashes(UI)], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", '*', 'data:', 'blob:'],
+        defaultSrc: ["'self'"], scriptSrc: [() => inlineScriptHashes(UI)], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", '*', 'data:', 'blob:'],
         fontSrc: ["'self'", 'data:'], connectSrc: ["'self'"], frameSrc: ["'self'", 'data:', 'blob:'], objectSrc: ["'none'"], baseUri: ["'none'"], formAction: ["'self'"], frameAncestors: ["'none'"],
       },
     },

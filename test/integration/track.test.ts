@@ -50,6 +50,7 @@ test('a click goes to the stored destination and counts per link', async () => {
   expect(first.status).toBe(302);
   expect(first.headers.get('location')).toContain('https://shop.example/b?utm_source=');
   expect(first.headers.get('referrer-policy')).toBe('no-referrer');
+  expect(first.headers.get('cross-origin-resource-policy')).toBe('cross-origin'); // webmail shows it inside its own page
   await fetch(`${base}/click/${id('click', 1, 1)}`, { redirect: 'manual' });
   await fetch(`${base}/click/${id('click', 2, 1)}`, { redirect: 'manual' });
   expect(await sql('select clicks, unique_clicks from link_count where mail_no = $1 and link_no = 1', [campaign.mailNo])).toEqual({ clicks: 3, unique_clicks: 2 });
