@@ -7,8 +7,6 @@ import { encodeDate, encodeHeader, encodeMailbox, isAddress, oneLine } from './m
 import { compilePlan, type Tokens } from './template.ts';
 import type { TrackingIds, TrackingKind } from './tracking-id.ts';
 
-const FINAL_DOT = '.\r\n';
-
 export interface MailSource {
   readonly orgNo: number;
   readonly orgSlug: string;
@@ -35,8 +33,6 @@ export interface OutgoingMail {
   readonly to: string;
   /** The whole message: every line ends with CRLF, the last one too, and none begins with a dot. */
   readonly bytes: Buffer;
-  /** The same as it goes over SMTP: with the dot that ends it, in one piece of memory. */
-  readonly wire: Buffer;
 }
 
 /** A mail compiled once: what remains per person is her slots. */
@@ -121,8 +117,7 @@ export function compileMail(source: MailSource, options: CompileOptions): Compil
         textHead + textPlan.render(fields, tokens) +
         htmlHead + htmlPlan.render(fields, tokens) + pixel(tokens) + end;
       // Everything is ASCII by construction, so one byte a character.
-      const wire = Buffer.from(`${message}${FINAL_DOT}`, 'latin1');
-      return { from: source.fromEmail, to: recipient.email, bytes: wire.subarray(0, -FINAL_DOT.length), wire };
+      return { from: source.fromEmail, to: recipient.email, bytes: Buffer.from(message, 'latin1') };
     },
   };
 }
