@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Request } from 'express';
-import { AppError } from '#domain/shared/errors.ts';
+import { AppError, refuse } from '#domain/shared/errors.ts';
 import { statement } from '../../infra/db/sql.ts';
 import type { Tenants } from '../../infra/tenancy/registry.ts';
 
@@ -42,7 +42,7 @@ export async function once(tenants: Tenants, org: string, route: string, req: Re
     return (await sql.first<{ requestHash: string; status: number | null; response: unknown }>(read, [key, route])) ?? null;
   });
   if (before !== null) {
-    if (before.requestHash !== hash) throw new AppError('invalid', 'This Idempotency-Key was used with another request. Use a new key.');
+    if (before.requestHash !== hash) throw refuse('Idempotency-Key', 'This Idempotency-Key was used with another request. Use a new key.');
     if (before.status === null) throw new AppError('conflict', 'The first request with this Idempotency-Key is still running. Try again in a moment.');
     return { answer: { status: before.status, body: before.response }, repeated: true };
   }

@@ -200,7 +200,6 @@ describe('launching', () => {
     ['subject', { subject: '  ' }, 'subject', /Write a subject/],
     ['content', { html: '' }, 'html', /Write the content/],
     ['audience', { targets: [] }, 'targets', /Choose at least one/],
-    ['anybody left in the audience', { targets: [{ kind: 'list', id: '0197b7a0-0000-7000-8000-000000000000', mode: 'include' }] }, 'targets', /Nobody is left|does not exist/],
     ['connection', { connectionId: null }, 'connectionId', /Choose a connection/],
     ['unsubscribe link', { html: '<p>Hello</p>' }, 'html', /unsubscribe_url/],
     ['unsubscribe link in the text', { text: 'Hello' }, 'text', /unsubscribe_url/],
@@ -210,6 +209,16 @@ describe('launching', () => {
     ['end of a merge tag', { html: `${html}{{ first_name` }, 'html', /Line 1/],
   ] as const)('a campaign without %s is refused', async ([, edit, field, says]) => {
     await refused(await ready(`lacking${nth += 1}`, edit), [field, says]);
+  });
+
+  test('a campaign to an empty list is refused, and a list or segment that does not exist is not even kept', async () => {
+    const empty = (await owner.post('/lists', { name: 'Empty' })).body;
+    const campaign = await ready('nobody', { targets: [{ kind: 'list', id: empty.id, mode: 'include' }] });
+    await refused(campaign, ['targets', /Nobody is left/]);
+    const id = '0197b7a0-0000-7000-8000-000000000000';
+    const reply = await owner.patch(`/campaigns/${campaign.id}`, { targets: [{ kind: 'list', id: empty.id, mode: 'include' }, { kind: 'list', id, mode: 'include' }, { kind: 'segment', id, mode: 'exclude' }] });
+    expectProblem(reply, 422, /list does not exist/, 'targets[1].id', 'targets[2].id');
+    expect((await owner.get(`/campaigns/${campaign.id}`)).body).toEqual(campaign);
   });
 
   test('a connection that is disabled or broken is named with what to do', async () => {
@@ -243,7 +252,7 @@ describe('launching', () => {
     expect(first.status).toBe(200);
     expect(second.body).toEqual(first.body);
     expect(second.headers.get('idempotency-replayed')).toBe('true');
-    expectProblem(await send(['other@test.example']), 422, /new key/);
+    expectProblem(await send(['other@test.example']), 422, /new key/, 'Idempotency-Key');
     expectProblem(await send(['keyed@test.example'], 'spaces are none'), 400, /Idempotency-Key/);
     expectProblem(await send(['nobody']), 422, /emails\[0\]/, 'emails[0]');
     expect((await sink.rows()).map((row) => row.recipient).filter((recipient) => recipient.endsWith('@test.example'))).toEqual(['keyed@test.example']);

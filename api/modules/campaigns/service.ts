@@ -91,6 +91,15 @@ export function createCampaignService(container: Container) {
     });
   }
 
+  /** @throws AppError `invalid` naming each list or segment that is not there */
+  async function checkTargets(tenant: Tenant, targets: CampaignRecord['targets']): Promise<void> {
+    const of = (kind: 'list' | 'segment') => targets.filter((target) => target.kind === kind).map((target) => target.id);
+    const known = await tenant.sql.rows<{ id: string }>('select id from list where id = any($1::uuid[]) union all select id from segment where id = any($2::uuid[])', [of('list'), of('segment')]);
+    const ids = new Set(known.map((row) => row.id));
+    const missing = targets.flatMap(({ kind, id }, i) => (ids.has(id.toLowerCase()) ? [] : [{ field: `targets[${i}].id`, message: `This ${kind} does not exist. Choose another.` }]));
+    if (missing[0] !== undefined) throw new AppError('invalid', missing[0].message, missing);
+  }
+
   async function insert(tenant: Tenant, name: string, createdBy: string): Promise<string> {
     const id = randomUUID();
     await tenant.sql.transaction(async (tx) => {
@@ -139,6 +148,7 @@ export function createCampaignService(container: Container) {
           const known = await tenant.sql.first('select 1 from connection where id = $1', [edit.connectionId]);
           if (known === undefined) throw refuse('connectionId', 'This connection does not exist.');
         }
+        if (edit.targets !== undefined) await checkTargets(tenant, edit.targets as CampaignRecord['targets']);
         const sets = changes.map(([, column], i) => `${column} = $${i + 3}`);
         const touched = await tenant.sql.run(
           `update campaign set ${[...sets, 'version = version + 1', 'updated_at = now()'].join(', ')} where id = $1 and state = 'draft' and ($2::int is null or version = $2)`,
