@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { ChildSpec } from './child.ts';
 import { runToEnd } from './command.ts';
@@ -46,28 +45,24 @@ export function applicationChildren(profile: Profile, env: Readonly<Record<strin
     readyWithinMs: 60_000,
     isReady,
   });
-  const smtpPort = Number(env['FERMATA_CATCHER_SMTP_PORT']);
+  // A port that answers could be somebody else's who took it at the same moment; the process itself must say so.
+  // Silenced by its log level it counts as ready when it has lived for a while.
+  const isSilent = !['info', 'debug', 'trace'].includes(env['FERMATA_LOG_LEVEL'] ?? 'info');
+  const says = (line: string) => (output: string, ageMs: number) => output.includes(line) || (isSilent && ageMs > silentReadyMs);
+  const apiSays = says('api ready');
   return {
-    catcher: child('catcher', ['infra/mail/catcher-main.ts'], () => accepts(smtpPort), 1_000),
-    api: child('api', ['api/main.ts'], () => answers(`http://127.0.0.1:${env['FERMATA_PORT']}/health/ready`)),
+    catcher: child('catcher', ['infra/mail/catcher-main.ts'], says('catcher ready'), 1_000),
+    api: child('api', ['api/main.ts'], async (output, ageMs) => apiSays(output, ageMs) && (await answers(`http://127.0.0.1:${env['FERMATA_PORT']}/health/ready`))),
     workers: Array.from({ length: availableParallelism() }, (_, i) =>
-      child(`worker-${i + 1}`, ['--max-old-space-size=1024', 'activities/worker.ts'], (output) => output.includes('worker ready')),
+      child(`worker-${i + 1}`, ['--max-old-space-size=1024', 'activities/worker.ts'], says('worker ready')),
     ),
   };
 }
+
+const silentReadyMs = 5_000;
 
 async function answers(url: string): Promise<boolean> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
   await answer.body?.cancel();
   return answer.ok;
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port }, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -18,8 +18,8 @@ export interface ChildSpec {
   /** After this long the whole group is killed. */
   readonly stopWithinMs: number;
   readonly readyWithinMs: number;
-  /** Asked every 100 ms; `output` is what this run has written so far. Throwing means not yet. */
-  readonly isReady: (output: string) => boolean | Promise<boolean>;
+  /** Asked every 100 ms with the beginning of what this run has written, and its age. Throwing means not yet. */
+  readonly isReady: (output: string, ageMs: number) => boolean | Promise<boolean>;
 }
 
 /** Told of what happens to a child after it was ready. */
@@ -105,12 +105,13 @@ export class Child {
     this.#identity = child.pid === undefined ? undefined : identify(child.pid);
     this.#watcher.changed();
 
-    const deadline = Date.now() + spec.readyWithinMs;
+    const since = Date.now();
+    const deadline = since + spec.readyWithinMs;
     const hasEnded = () => gone;
     for (;;) {
       const how = hasEnded();
       if (how !== undefined) throw new Error(`${spec.name} ${how} before it was ready.\n${this.tail()}`);
-      if (await this.#isReady()) return;
+      if (await this.#isReady(Date.now() - since)) return;
       if (Date.now() > deadline) {
         await this.#endGroup();
         throw new Error(`${spec.name} was not ready within ${Math.round(spec.readyWithinMs / 1000)} s.\n${this.tail()}`);
@@ -119,9 +120,9 @@ export class Child {
     }
   }
 
-  async #isReady(): Promise<boolean> {
+  async #isReady(ageMs: number): Promise<boolean> {
     try {
-      return await this.spec.isReady(this.#read(this.#logStart, tailBytes));
+      return await this.spec.isReady(this.#read(this.#logStart, tailBytes), ageMs);
     } catch {
       return false; // it does not listen yet; the deadline decides
     }

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { applicationChildren, applicationEnv, migrate, node } from './application.ts';
 import { buildStale } from './build.ts';
 import { choosePorts, isPortFree, type Ports } from './ports.ts';
@@ -99,8 +101,16 @@ async function report(progress: Progress, stack: Stack, env: Readonly<Record<str
   const width = Math.max(...rows.map(([name]) => name.length));
   const table = rows.map(([name, address]) => `  ${name.padEnd(width)}  ${address}`).join('\n');
   progress.say(`\nFermata is up (${(elapsedMs / 1000).toFixed(1)} s)\n\n${table}\n`);
-  if (await needsSetup(app, env)) progress.say(`Nobody has set it up yet: open ${app}/setup\n`);
+  if (await needsSetup(app, env)) {
+    const code = setupCode(stack.profile.logs);
+    progress.say(`Nobody has set it up yet: open ${app}/setup${code === undefined ? '' : ` (from another machine it asks for the code ${code})`}\n`);
+  }
   progress.say('Ctrl-C stops everything.');
+}
+
+/** The API writes a code at each start as long as there is nobody; the last one counts. */
+function setupCode(logs: string): string | undefined {
+  return [...readFileSync(join(logs, 'api.log'), 'utf8').matchAll(/"setupCode":"(\w+)"/g)].at(-1)?.[1];
 }
 
 async function needsSetup(app: string, env: Readonly<Record<string, string>>): Promise<boolean> {

@@ -83,7 +83,7 @@ export async function runTests(filters: readonly string[]): Promise<number> {
 function runSuite(suite: Suite, parts: readonly string[], file: string, env: NodeJS.ProcessEnv, started: (kill: () => void) => void): Promise<number | null> {
   return new Promise((resolve, reject) => {
     const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', suite, '--reporter', 'default', '--reporter', 'json', `--outputFile.json=${file}`, '--passWithNoTests', ...parts];
-    const child = spawn(node, args, { cwd: checkout, env: { ...env, FORCE_COLOR: '0' }, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+    const child = spawn(node, args, { cwd: checkout, env: process.stdout.isTTY ? env : { ...env, NO_COLOR: '1' }, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
     // A group of its own, so that what the tests started ends with them.
     const kill = () => {
       try {
