@@ -56,7 +56,6 @@ export type Secure = Connection['secure'];
 
 export type Campaign = Reply<'/campaigns/{id}', 'get'>;
 export type CampaignRow = Row<'/campaigns'>;
-type CampaignState = Campaign['state'];
 /** What the person may do with a campaign now. */
 export type CampaignAction = Campaign['allowed'][number];
 export type Target = Campaign['targets'][number];
