@@ -25,9 +25,9 @@ type Awaited = 'nothing' | 'sender' | 'recipient' | 'data' | 'message' | 'emptie
  * Mail transactions over a socket that is connected, secured and signed in.
  * Nothing of a message leaves before the server has answered 354. Silence before that is a definite "not sent", silence
  * after it is unknown, and an answer with a code is final.
- * nodemailer's own transactions cost 0.095 ms of CPU a mail where these cost 0.035, and the server's side a third more
- * (bench blast, 48 sessions, 6 kB): three buffers in one vector write, a stream for each message, a turn of the loop
- * for each reply.
+ * nodemailer's own transactions cost 0.055 ms of CPU a mail where these cost 0.034, and the server 0.037 where it now
+ * spends 0.028 (48 sessions, ready-made mail of 6 kB, in turns on 2 quiet cores): three buffers in one vector write, a
+ * stream for each message, a turn of the loop for each reply.
  */
 export class SmtpSession implements Session {
   readonly #socket: Socket;
