@@ -1,16 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 
 const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-/** A Chromium that runs here: the machine's own, else the one of the registry package with the libraries it brings along. */
+/**
+ * The Chromium of the registry package, and no other: what a machine happens to have installed must not decide a test.
+ * Where the system lacks its libraries, those that the package brings along are used.
+ */
 export async function launchBrowser(): Promise<Browser> {
-  const own = onPath(['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']);
-  if (own) return chromium.launch({ executablePath: own, args: flags });
   const packaged = await import('@sparticuz/chromium');
   const executablePath = await packaged.default.executablePath();
   if (!lacksLibraries(executablePath)) return chromium.launch({ executablePath, args: flags });
@@ -19,18 +20,6 @@ export async function launchBrowser(): Promise<Browser> {
   const libraries = join(tmpdir(), 'al2023', 'lib');
   const env = { ...definedEnvironment(), FONTCONFIG_PATH: join(tmpdir(), 'fonts'), LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') };
   return chromium.launch({ executablePath, args: flags, env });
-}
-
-function onPath(names: readonly string[]): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
 
 function lacksLibraries(executable: string): boolean {
