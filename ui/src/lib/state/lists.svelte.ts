@@ -1,9 +1,9 @@
 import { get, patch, post, remove } from '$lib/api/client.ts';
 import type { CustomerList, Query } from '$lib/api/types.ts';
 import { Action } from './action.svelte.ts';
-import { Rows } from './resource.svelte.ts';
+import { Pages } from './table.svelte.ts';
 
-export class Lists extends Rows<CustomerList, Query<'/lists'>> {
+export class Lists extends Pages<CustomerList, Query<'/lists'>> {
   constructor() {
     super((query) => get('/lists', { query }));
   }

@@ -5,6 +5,7 @@ import { common, states } from './en/common.ts';
 import { delivery } from './en/delivery.ts';
 import { settings } from './en/settings.ts';
 import { shell } from './en/shell.ts';
+import { table } from './en/table.ts';
 
 /** Every word on the screens, in English. */
-export const strings = { account, audience, campaigns, common, delivery, settings, shell, states: states as Record<string, string> };
+export const strings = { account, audience, campaigns, common, delivery, settings, shell, table, states: states as Record<string, string> };

@@ -113,6 +113,8 @@ export const audience = {
   lists: {
     title: 'Lists',
     new: 'New List',
+    search: 'Search lists',
+    count: (count: number) => plural(count, 'list', 'lists'),
     name: 'Name',
     members: 'Customers',
     updated: 'Changed',

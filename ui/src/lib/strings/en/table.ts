@@ -1,0 +1,28 @@
+import { count } from '$lib/format/format.svelte.ts';
+
+export const table = {
+  filter: 'Filter',
+  filterBy: 'Filter by',
+  changeFilter: (name: string) => `Change the filter ${name}`,
+  removeFilter: (name: string) => `Remove the filter ${name}`,
+  findOption: 'Find',
+  noOption: 'Nothing found.',
+  view: 'View',
+  columns: 'Columns',
+  findColumn: 'Find a column',
+  resetColumns: 'Reset columns',
+  density: 'Density',
+  densities: { comfortable: 'Comfortable', compact: 'Compact' },
+  sortBy: (column: string) => `Sort by ${column}`,
+  select: (name: string) => `Select ${name}`,
+  selectPage: 'Select all on this page',
+  selected: (size: number) => `${count(size)} selected`,
+  selectAll: (size: number) => `Select all ${count(size)} that match`,
+  allSelected: (size: number) => `All ${count(size)} that match are selected`,
+  clearSelection: 'Clear the selection',
+  bulk: 'Actions on the selection',
+  previous: 'Previous',
+  next: 'Next',
+  pages: 'Pages',
+  range: (from: number, to: number, whole: number | null) => (whole === null ? `${count(from)} to ${count(to)}` : `${count(from)} to ${count(to)} of ${count(whole)}`),
+};
