@@ -53,9 +53,8 @@ with ended as (
   returning m.state),
 granted as (
   update message m
-     set state = case when c.mailable and c.erased_at is null then 1 else 4 end,
-         reason = case when c.mailable and c.erased_at is null then null when c.erased_at is not null then 'erased'
-                       when c.is_unsubscribed then 'unsubscribed' when c.is_bounced then 'bounced' else 'suppressed' end,
+     set state = case when c.mailable then 1 else 4 end,
+         reason = case when c.mailable then null when c.is_unsubscribed then 'unsubscribed' when c.is_bounced then 'bounced' else 'suppressed' end,
          epoch = $6, attempt = m.attempt + 1, started_at = clock_timestamp()
     from customer c, lane l, mail
    where m.mail_no = $5 and m.ordinal = any($7::int[]) and m.state = 0 and c.id = m.customer_id
@@ -75,10 +74,10 @@ select ordinal, state from granted union all select count(*)::int, -1::int2 from
 const tickStatement = statement('ledger-tick', tickText(false));
 const retryTickStatement = statement('ledger-tick-retry', tickText(true));
 
-/** Outcomes of an attempt that lost its hold: the rows were put in doubt meanwhile, and this is the evidence. */
+/** Outcomes of an attempt that lost its hold: the rows were put in doubt meanwhile, and this is the evidence. An erased person's words are not kept. */
 const lateStatement = statement('ledger-late', /* sql */ `
 with late as (
-  update message m set state = u.state, reason = u.reason, reply = u.reply, ended_at = clock_timestamp()
+  update message m set state = u.state, reason = u.reason, reply = case m.reason when 'erased' then null else u.reply end, ended_at = clock_timestamp()
     from unnest($1::int[], $2::int2[], $3::text[], $4::text[]) u(ordinal, state, reason, reply)
    where m.mail_no = $5 and m.ordinal = u.ordinal and m.epoch = $6 and m.state = 5 and u.state <> 5
   returning m.state)
@@ -202,6 +201,8 @@ export async function suppress(
   input: { readonly customerIds: readonly number[]; readonly reason: 'hard_bounce' | 'unsubscribed'; readonly source: 'webhook' | 'tracking_link'; readonly causes: readonly string[] },
 ): Promise<void> {
   const flag = input.reason === 'hard_bounce' ? 'is_bounced' : 'is_unsubscribed';
+  // Before any customer row: who adds a customer holds this table first, and one would wait for the other.
+  await tx.run('lock table suppression in row exclusive mode');
   await tx.run(
     `with asked as (select * from unnest($1::bigint[], $2::text[]) u(id, cause)),
      locked as (select c.id from customer c join asked on asked.id = c.id order by c.id for update of c),

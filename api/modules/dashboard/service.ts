@@ -11,7 +11,7 @@ export function createDashboardService({ tenants }: Container, campaigns: Pick<C
       tenants.use(orgId, async ({ sql }) => {
         const [people, month, daily, steps, running] = await Promise.all([
           sql.first<{ customers: number; mailable: number; lists: number; campaigns: number }>(
-            `select (select count(*)::int from customer where erased_at is null) as customers, (select count(*)::int from customer where mailable and erased_at is null) as mailable,
+            `select (select count(*)::int from customer) as customers, (select count(*)::int from customer where mailable) as mailable,
                     (select count(*)::int from list) as lists, (select count(*)::int from campaign where archived_at is null) as campaigns`,
           ),
           sql.first<{ sent30d: number; opened30d: number; clicked30d: number }>(

@@ -23,7 +23,7 @@ export function createRenderService({ tenants, config }: Container) {
         const { errors, paths } = checkContent({ subject, preheader, html, text }, new Set(customFields.map((field) => field.key)));
         let person: Readonly<Record<string, unknown>> = samplePerson;
         if (input.customerId !== undefined) {
-          const found = await sql.first<Record<string, unknown>>('select email, first_name, last_name, phone, city, country, score, timezone, custom from customer where id = $1 and erased_at is null', [input.customerId]);
+          const found = await sql.first<Record<string, unknown>>('select email, first_name, last_name, phone, city, country, score, timezone, custom from customer where id = $1', [input.customerId]);
           if (found === undefined) throw notFound('customer');
           person = found;
         }

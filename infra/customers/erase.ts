@@ -1,0 +1,109 @@
+import { emailKey } from '#domain/customer/email-address.ts';
+import type { Transaction } from '../db/sql.ts';
+import type { Secrets } from '../secrets.ts';
+import { createAddressHash } from './erasure.ts';
+
+export interface Erasure {
+  readonly customerIds: readonly number[];
+  /** Addresses to forget that are perhaps no customer's: keys, lower-case. */
+  readonly emailKeys?: readonly string[];
+  /** Blocks the addresses by their hashes even if they were not suppressed. */
+  readonly neverMail: boolean;
+  readonly actor: string;
+}
+
+export interface Erased {
+  /** Customers there were. */
+  readonly customers: number;
+  /** Exports whose files may hold them: delete these after the commit (`removeExportFiles`). */
+  readonly exportIds: readonly string[];
+}
+
+/**
+ * Erases people. Gone in this transaction: their rows with lists, activity and edits; their suppressions (a keyed hash
+ * blocks on); mails they were caught with; rows of theirs that wait in running imports; names in the audit log; answers
+ * kept for repeated uploads. Counts stay: their ledger rows and events name nobody, and who was still to get a campaign's
+ * mail is `skipped`, `erased`. Every finished export is closed and every running one begins again, as each may hold them.
+ * The index gets tombstones by the outbox. The kept files of imports are searched afterwards (`erased_address`, `scrubWorkflow`).
+ * Locks suppressions, then messages, then customers, as everybody does.
+ */
+export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure: Erasure): Promise<Erased> {
+  const ids = [...erasure.customerIds].sort((a, b) => a - b);
+  await tx.run('lock table suppression in row exclusive mode');
+  await tx.run(SETTLE_MESSAGES, [ids]);
+  await tx.rows('select 1 from customer where id = any($1) order by id for update', [ids]);
+  const addresses = [...new Set([...(erasure.emailKeys ?? []), ...(await addressesOf(tx, ids))])];
+  const gone = await tx.rows<{ id: number }>('delete from customer where id = any($1) returning id', [ids]);
+  const erasedIds = gone.map((row) => row.id);
+  await tx.run('update event set customer_id = null, detail = null where customer_id = any($1)', [ids]);
+  await tx.run('delete from index_failure where customer_id = any($1)', [ids]);
+  await hide(tx, secrets, addresses, erasure.neverMail);
+  await tx.run(`delete from caught_mail where string_to_array(lower(recipient), ', ') && $1::text[]`, [addresses]);
+  await tx.run(`update audit set subject = 'erased address', detail = null where subject = any($1)`, [addresses]);
+  await tx.run(`delete from idempotency i where route like 'post %import%' and exists (select 1 from unnest($1::text[]) u(address) where position(address in lower(i.response::text)) > 0)`, [addresses]);
+  await takeOutStaged(tx, addresses);
+  const closed = await tx.rows<{ id: string }>(`update export_job set file_removed_at = now() where state = 'completed' and file_removed_at is null returning id::text`);
+  await tx.run(`update export_job set start_over = true where state in ('queued', 'running') and not start_over`);
+  await tx.run(`insert into audit (actor, action, subject) select $1, 'customer.erased', 'customer ' || id from unnest($2::bigint[]) u(id) order by id`, [erasure.actor, erasedIds]);
+  if (erasedIds.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1::bigint[])`, [erasedIds]);
+  return { customers: erasedIds.length, exportIds: closed.map((row) => row.id) };
+}
+
+/** Keys of theirs now and before (as far as nobody else has them), and the spellings they gave. */
+async function addressesOf(tx: Transaction, ids: readonly number[]): Promise<string[]> {
+  const current = await tx.rows<{ email: string; key: string }>('select email, email_key as key from customer where id = any($1)', [ids]);
+  const earlier = await tx.rows<{ email: string }>(
+    `select distinct d->>'from' as email from customer_change h cross join lateral jsonb_array_elements(h.detail) d
+      where h.customer_id = any($1) and h.kind = 'fields' and d->>'field' = 'email' and d->>'from' is not null`, [ids]);
+  const earlierKeys = earlier.map(({ email }) => emailKey(email)).filter((key) => key !== null);
+  const others = new Set((await tx.rows<{ key: string }>('select email_key as key from customer where email_key = any($1) and not id = any($2)', [earlierKeys, ids])).map((row) => row.key));
+  return [...current.flatMap(({ email, key }) => [key, email.toLowerCase()]), ...earlierKeys.filter((key) => !others.has(key))];
+}
+
+async function hide(tx: Transaction, secrets: Secrets, addresses: readonly string[], neverMail: boolean): Promise<void> {
+  const hashOf = createAddressHash(secrets);
+  const taken = await tx.rows<{ key: string; reason: string; source: string; at: Date }>(
+    'delete from suppression where email_key = any($1) returning email_key as key, reason, source, created_at as at', [addresses]);
+  await tx.run(
+    `insert into suppression_hash (hash, reason, source, created_at) select * from unnest($1::bytea[], $2::text[], $3::text[], $4::timestamptz[]) on conflict (hash) do nothing`,
+    [taken.map((row) => hashOf(row.key)), taken.map((row) => row.reason), taken.map((row) => row.source), taken.map((row) => row.at.toISOString())]);
+  const hashes = addresses.map(hashOf);
+  if (neverMail) await tx.run(`insert into suppression_hash (hash, reason, source) select h, 'manual', 'manual' from unnest($1::bytea[]) u(h) on conflict (hash) do nothing`, [hashes]);
+  await tx.run('insert into erased_address (hash) select * from unnest($1::bytea[]) on conflict (hash) do update set erased_at = now()', [hashes]);
+}
+
+// Who is being sent to this moment becomes in doubt: the answer still lands by its epoch, and counts.
+const SETTLE_MESSAGES = /* sql */ `
+with held as (
+  select mail_no, ordinal, state from message where customer_id = any($1) and (state in (0, 1) or reply is not null) order by mail_no, ordinal for update
+), settled as (
+  update message m set reply = null,
+         state = case h.state when 0 then 4 when 1 then 5 else m.state end,
+         reason = case when h.state in (0, 1) then 'erased' else m.reason end,
+         ended_at = case when h.state in (0, 1) then now() else m.ended_at end
+    from held h where m.mail_no = h.mail_no and m.ordinal = h.ordinal
+  returning m.mail_no, m.ordinal, h.state
+), unqueued as (
+  delete from retry r using settled s where s.state = 0 and r.mail_no = s.mail_no and r.ordinal = s.ordinal
+)
+insert into mail_count (mail_no, hour, shard, skipped, in_doubt)
+select mail_no, date_trunc('hour', now(), 'UTC'), 0, count(*) filter (where state = 0), count(*) filter (where state = 1)
+  from settled where state in (0, 1) group by mail_no order by mail_no
+on conflict (mail_no, hour, shard) do update set skipped = mail_count.skipped + excluded.skipped, in_doubt = mail_count.in_doubt + excluded.in_doubt`;
+
+const UNDEFINED_TABLE = '42P01';
+
+/** An import that ends meanwhile takes its table away, and the rows with it. */
+async function takeOutStaged(tx: Transaction, addresses: readonly string[]): Promise<void> {
+  const tables = await tx.rows<{ name: string }>(`select relname as name from pg_class where relname like 'import\\_staging\\_%' and relkind = 'r' order by 1`);
+  for (const { name } of tables) {
+    await tx.run('savepoint staged');
+    try {
+      await tx.run(`delete from ${tx.client.escapeIdentifier(name)} where email_key = any($1)`, [addresses]);
+      await tx.run('release savepoint staged');
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== UNDEFINED_TABLE) throw error;
+      await tx.run('rollback to savepoint staged');
+    }
+  }
+}
