@@ -9,7 +9,7 @@ import { loadMail } from '../infra/mail/source.ts';
 import { createTrackingIds } from '../infra/mail/tracking-id.ts';
 import type { Sql } from '../infra/db/sql.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
-import { streamCustomerIds } from '../search/population.ts';
+import { streamCustomerIds, type AudienceTarget } from '../search/audience.ts';
 import type { CampaignInput } from '../workflows/contracts.ts';
 import { translating } from './errors.ts';
 
@@ -30,6 +30,9 @@ export interface RetryStanding {
   /** Milliseconds until the next is due; 0 when some are. */
   readonly dueInMs: number;
 }
+
+/** Ordinals of one outbox row when a campaign ends. */
+const TOLD_AT_END = 10_000;
 
 export type CampaignActivities = ReturnType<typeof createCampaignActivities>;
 
@@ -145,7 +148,7 @@ export function createCampaignActivities(container: Container) {
 }
 
 async function stageAudience(tenant: Tenant, input: CampaignInput): Promise<void> {
-  const campaign = await tenant.em.getConnection().execute<{ targets: Parameters<typeof streamCustomerIds>[1] }[]>('select targets from campaign where id = ?', [input.campaignId]);
+  const campaign = await tenant.em.getConnection().execute<{ targets: AudienceTarget[] }[]>('select targets from campaign where id = ?', [input.campaignId]);
   const targets = campaign[0]?.targets ?? [];
   await tenant.sql.run('delete from audience_staging where mail_no = $1', [input.mailNo]);
   if (targets.every((target) => target.kind === 'list')) {
@@ -172,7 +175,7 @@ async function freeze(sql: Sql, input: CampaignInput, urls: readonly string[]): 
       `insert into message (mail_no, ordinal, customer_id, connection_no)
        select $1::int, row_number() over (order by hashint8extended(c.id, $1::int), c.id), c.id, $2::int2
          from audience_staging a join customer c on c.id = a.customer_id
-        where a.mail_no = $1::int and c.mailable and c.erased_at is null`,
+        where a.mail_no = $1::int and c.mailable`,
       [input.mailNo, connection.no],
     );
     await tx.run("insert into slice (mail_no, phase, connection_no, first_ordinal, last_ordinal) values ($1, 'sending', $2, 1, $3)", [input.mailNo, connection.no, count]);
@@ -199,6 +202,9 @@ async function finish(sql: Sql, input: CampaignInput): Promise<number> {
     const pending = await tx.first<{ count: number }>('select count(*)::int as count from message where mail_no = $1 and state = 0', [input.mailNo]);
     if (pending !== undefined && pending.count > 0) return pending.count;
     await recount(tx, input.mailNo);
+    // The index was told while it was sent, but for what a crash kept back: who is known already costs a look.
+    await tx.run(`insert into outbox (topic, ids, payload) select 'sent', array[first, first + ${TOLD_AT_END - 1}], jsonb_build_object('mail', $1::int)
+      from generate_series(1, (select coalesce(max(ordinal), 0) from message where mail_no = $1), ${TOLD_AT_END}) first`, [input.mailNo]);
     await tx.run('update mail set open = false where no = $1', [input.mailNo]);
     await tx.run('delete from retry where mail_no = $1', [input.mailNo]);
     await tx.run(

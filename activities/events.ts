@@ -1,6 +1,7 @@
-import { suppress } from '../infra/mail/ledger.ts';
 import type { Transaction } from '../infra/db/sql.ts';
+import { suppress } from '../infra/mail/ledger.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
+import { keepActivity } from './customer-activity.ts';
 
 interface Event {
   readonly id: number;
@@ -13,8 +14,8 @@ interface Event {
 }
 
 /**
- * Applies arrived events and deletes their outbox rows in one transaction: engagement on the ledger,
- * counters, suppression of those who unsubscribed, customers to index. Rows another attempt applied
+ * Applies arrived events and deletes their outbox rows in one transaction: what each customer did, engagement on the
+ * ledger, counters, suppression of those who unsubscribed, customers to index. Rows another attempt applied
  * are gone and count nothing twice.
  */
 export async function applyEvents(tenant: Tenant, rows: readonly { readonly id: number }[]): Promise<void> {
@@ -24,6 +25,8 @@ export async function applyEvents(tenant: Tenant, rows: readonly { readonly id: 
     if (ids.length === 0) return;
     const events = await tx.rows<Event>(
       `select id, type, customer_id as "customerId", mail_no as "mailNo", ordinal, link_no as "linkNo", machine from event where id = any($1) order by id`, [ids]);
+    const changed = await keepActivity(tx, ids, new Set(events.map((event) => event.type)));
+    if (changed.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1)`, [changed]);
     const human = events.filter((event) => !event.machine && event.mailNo !== null && event.ordinal !== null);
     await engage(tx, ids, human);
     const leaving = events.filter((event) => event.type === 'unsubscribed' && event.customerId !== null);

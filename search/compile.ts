@@ -1,6 +1,7 @@
 import type { estypes } from '@elastic/elasticsearch';
-import { encodeOverflow } from '#domain/customer/document.ts';
-import { findField, isListCondition, isRule, readOperand, type AttributeCondition, type FieldTarget, type Node, type Rule, type RuleContext } from '#domain/segment/ast.ts';
+import { anniversaryBase, encodeOverflow } from '#domain/customer/document.ts';
+import { findField, isEventCondition, isListCondition, isRule, isSegmentCondition, readOperand, type AttributeCondition, type FieldTarget, type Node, type Rule, type RuleContext } from '#domain/segment/ast.ts';
+import { eventTest, type EventTest } from '#domain/segment/events.ts';
 import { positiveOf, type Operand, type PositiveOperator } from '#domain/segment/operators.ts';
 
 type Query = estypes.QueryDslQueryContainer;
@@ -24,6 +25,11 @@ function ask(node: Node, context: RuleContext): Query {
     return parts.length === 0 ? nobody : { bool: { should: parts, minimum_should_match: 1 } };
   }
   if (isListCondition(node)) return turned({ term: { lists: node.list } }, !node.in);
+  if (isSegmentCondition(node)) {
+    const segment = Object.hasOwn(context.segments, node.segment) ? context.segments[node.segment] : undefined;
+    return turned(segment === undefined ? nobody : ask(segment.rule, context), !node.in);
+  }
+  if (isEventCondition(node)) return askEvent(eventTest(node, context));
   return askCondition(node, context);
 }
 
@@ -36,11 +42,16 @@ function flatten(rule: Rule): readonly Node[] {
   return rule.parts.flatMap((part) => (isRule(part) && part.op === kind ? flatten(part) : [part]));
 }
 
+function askEvent({ field, ranges, negated }: EventTest): Query {
+  const queries = ranges.map((range): Query => ({ range: { [field]: range } }));
+  return turned(queries.length === 0 ? nobody : queries.length === 1 ? queries[0]! : { bool: { should: queries, minimum_should_match: 1 } }, negated);
+}
+
 function askCondition(condition: AttributeCondition, context: RuleContext): Query {
   const { positive, negated } = positiveOf(condition.operator);
   const target = findField(condition.field, context.catalogue);
   if (target === null) return turned(nobody, negated);
-  const operand = readOperand(target.type, condition.operator, condition.value, context.zone);
+  const operand = readOperand(target.type, condition.operator, condition.value, context);
   return turned('problem' in operand ? nobody : positiveQuery(target, positive, operand), negated);
 }
 
@@ -58,12 +69,18 @@ function positiveQuery(target: FieldTarget, operator: PositiveOperator, operand:
     case 'texts': return { terms: { [place.field]: [...operand.texts] } };
     case 'numbers': return { terms: { [place.field]: operand.numbers.map(place.encode) } };
     case 'number': return numberQuery(place, operator, operand.number);
+    case 'month_days': return anniversaryQuery(target, operand.ranges);
     case 'range': return place.range({ gte: operand.low, lte: operand.high });
     case 'span':
       if (operator === 'before') return place.range({ lt: operand.from });
       if (operator === 'after') return place.range({ gte: operand.to });
       return place.range({ gte: operand.from, lt: operand.to });
   }
+}
+
+function anniversaryQuery(target: FieldTarget, ranges: readonly { readonly gte: number; readonly lte: number }[]): Query {
+  const base = anniversaryBase(target.at.kind === 'custom' ? target.at.no : (target.at.name as 'created_at' | 'updated_at'));
+  return { bool: { should: ranges.map(({ gte, lte }) => ({ range: { anniversary: { gte: base + gte, lte: base + lte } } })), minimum_should_match: 1 } };
 }
 
 function numberQuery(place: Place, operator: PositiveOperator, number: number): Query {

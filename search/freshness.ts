@@ -1,11 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { conditionsOf, isEventCondition, isSegmentCondition, type Rule, type RuleContext } from '#domain/segment/ast.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import type { SearchScope } from './scope.ts';
+import { liveIndex } from './versions.ts';
 
 /** A count gives up after this and says how far the index is behind; an audience waits. */
 export const COUNT_PATIENCE_MS = 10_000;
 
-export interface FreshnessOptions {
+export interface Freshness {
+  /** Whether mail just sent must be known too. While a campaign sends thousands a second the index follows behind, and only who asks for it waits. */
+  readonly sent?: boolean;
+}
+
+/** Whether a rule asks who was sent something. */
+export function asksForSent(rule: Rule, context: Pick<RuleContext, 'segments'>): boolean {
+  const seen = new Set<string>();
+  const asks = (of: Rule): boolean => [...conditionsOf(of)].some((condition) => {
+    if (isEventCondition(condition)) return condition.event === 'sent';
+    if (!isSegmentCondition(condition) || seen.has(condition.segment)) return false;
+    seen.add(condition.segment);
+    const inner = context.segments[condition.segment];
+    return inner !== undefined && asks(inner.rule);
+  });
+  return asks(rule);
+}
+
+export interface FreshnessOptions extends Freshness {
   /** How long to wait before `unavailable`; without it for as long as it takes. */
   readonly patienceMs?: number;
   /** Called about once a second while waiting: heartbeats, nudges. */
@@ -20,17 +40,19 @@ export interface FreshnessOptions {
 export async function waitUntilSearchable(scope: SearchScope, options: FreshnessOptions = {}): Promise<void> {
   const startedAt = performance.now();
   for (let round = 0; round < 2; round++) {
-    const highest = (await scope.sql.first<{ id: number | null }>('select max(id) as id from outbox'))?.id ?? null;
+    const highest = (await scope.sql.first<{ id: number | null }>(`select max(id) as id from outbox where ${awaited(options)}`))?.id ?? null;
     if (highest === null) break;
     await untilDrained(scope, highest, startedAt, options);
   }
   await refreshOnce(scope);
 }
 
+const awaited = ({ sent }: Freshness) => (sent === true ? 'true' : `topic <> 'sent'`);
+
 async function untilDrained(scope: SearchScope, highest: number, startedAt: number, options: FreshnessOptions): Promise<void> {
   for (let pauseMs = 20, lastWaitAt = -1_000; ; pauseMs = Math.min(200, pauseMs * 1.3)) {
     const left = await scope.sql.first<{ lag: number }>(
-      'select extract(epoch from now() - created_at)::double precision as lag from outbox where id <= $1 order by id limit 1', [highest]);
+      `select extract(epoch from now() - created_at)::double precision as lag from outbox where id <= $1 and ${awaited(options)} order by id limit 1`, [highest]);
     if (left === undefined) return;
     const waitedMs = performance.now() - startedAt;
     if (options.patienceMs !== undefined && waitedMs > options.patienceMs) {
@@ -53,7 +75,8 @@ const refreshes = new WeakMap<object, Map<string, Refreshes>>();
 
 /** One refresh at a time per index; those who ask while one runs share the one after it. */
 async function refreshOnce(scope: SearchScope): Promise<void> {
-  const { client, customers } = scope.search;
+  const { client } = scope.search;
+  const customers = (await liveIndex(scope)).index;
   const byIndex = refreshes.get(client) ?? new Map<string, Refreshes>();
   refreshes.set(client, byIndex);
   const refresh = async () => void (await client.indices.refresh({ index: customers }));

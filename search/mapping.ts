@@ -1,8 +1,8 @@
 import type { Client, estypes } from '@elastic/elasticsearch';
+import { mailEvents } from '#domain/customer/activity.ts';
 import { slots } from '#domain/customer/fields.ts';
 import { customerAlias, customerIndex } from './names.ts';
-
-const mailEvents = ['sent', 'delivered', 'opened', 'clicked', 'bounced', 'complained', 'unsubscribed', 'opened_any', 'clicked_any'] as const;
+import type { SearchScope } from './scope.ts';
 
 const keyword = { type: 'keyword' } as const;
 const flag = { type: 'boolean' } as const;
@@ -27,6 +27,8 @@ export function customerMapping(): estypes.MappingTypeMapping {
     more_text: keyword,
     anniversary: { type: 'integer' },
     custom_events: { type: 'long' },
+    custom_event_counts: { type: 'long' },
+    version: { type: 'long' },
   };
   for (let n = 0; n < slots.text.count; n++) properties[`${slots.text.prefix}${n}`] = keyword;
   for (let n = 0; n < slots.number.count; n++) properties[`${slots.number.prefix}${n}`] = { type: 'double' };
@@ -40,24 +42,42 @@ export function customerMapping(): estypes.MappingTypeMapping {
   return { dynamic: 'strict', _source: { enabled: false }, properties };
 }
 
+/** Shards of an index: a search uses one thread for each, and above this many customers one is not enough. */
+const CUSTOMERS_OF_SHARDS = [[500_000, 1], [8_000_000, 2]] as const;
+
+export function shardsFor(customers: number): number {
+  return CUSTOMERS_OF_SHARDS.find(([most]) => customers <= most)?.[1] ?? 4;
+}
+
 /**
- * Makes the organization's first index with its alias; done twice it changes nothing.
+ * Makes the organization's first index; done twice it changes nothing.
  * Refreshes are asked for by readers (`freshness.ts`), so the interval only bounds memory.
  */
-export async function createCustomerIndex(client: Client, orgId: string): Promise<void> {
-  const alias = customerAlias(orgId);
-  if (await client.indices.existsAlias({ name: alias })) return;
+export async function createCustomerIndex(scope: SearchScope): Promise<void> {
+  await createIndexVersion(scope.search.client, scope.org.id, 1, 1);
+  await scope.sql.run(`insert into search_index (version, state, reason, timezone, ended_at) select 1, 'live', 'created', $1, now() where not exists (select from search_index)`, [scope.org.timezone]);
+  await pointAlias(scope);
+}
+
+/** Makes one version, empty; one that is there stays. */
+export async function createIndexVersion(client: Client, orgId: string, version: number, shards: number): Promise<void> {
   try {
     await client.indices.create({
-      index: customerIndex(orgId, 1),
-      aliases: { [alias]: {} },
+      index: customerIndex(orgId, version),
       mappings: customerMapping(),
-      settings: { number_of_shards: 1, auto_expand_replicas: '0-1', refresh_interval: '5s', 'index.max_terms_count': 65_536 },
+      settings: { number_of_shards: shards, auto_expand_replicas: '0-1', refresh_interval: '5s', 'index.max_terms_count': 65_536 },
     });
   } catch (error) {
     if (!isAlreadyThere(error)) throw error;
-    await client.indices.putAlias({ index: customerIndex(orgId, 1), name: alias });
   }
+}
+
+/** The alias follows the live version: for people who look at the server. */
+export async function pointAlias({ search: { client }, org, sql }: SearchScope): Promise<void> {
+  const live = await sql.first<{ version: number }>(`select version from search_index where state = 'live'`);
+  if (live === undefined) return;
+  const alias = customerAlias(org.id);
+  await client.indices.updateAliases({ actions: [{ remove: { index: `${alias}-v*`, alias, must_exist: false } }, { add: { index: customerIndex(org.id, live.version), alias } }] });
 }
 
 /** Removes every version of the organization's index; for deletion and tests. */

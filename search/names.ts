@@ -1,11 +1,11 @@
 /** Index names are built here only, from the server-side organization id: isolation comes from the name. */
 
-/** The alias all reads and writes of an organization's customers go through. */
+/** The alias for people who look at the server; reads and writes name the version they mean. */
 export function customerAlias(orgId: string): string {
   return `customers-${safe(orgId)}`;
 }
 
-/** The index behind the alias; a rebuild makes the next version. */
+/** One version of the index; a rebuild makes the next. */
 export function customerIndex(orgId: string, version: number): string {
   return `${customerAlias(orgId)}-v${version}`;
 }

@@ -134,6 +134,16 @@ export async function tick(sql: Sql, hold: Hold, ended: readonly Ended[], wanted
   return { granted, skipped };
 }
 
+/** Tells the index that these messages were sent: one outbox row of ordinals as ranges, `[from, to, from, to, …]`. */
+export async function tellSent(sql: Sql, mailNo: number, ordinals: readonly number[]): Promise<void> {
+  const ranges: number[] = [];
+  for (const ordinal of [...ordinals].sort((a, b) => a - b)) {
+    if (ranges.at(-1) === ordinal - 1) ranges[ranges.length - 1] = ordinal;
+    else ranges.push(ordinal, ordinal);
+  }
+  await sql.run(`insert into outbox (topic, ids, payload) values ('sent', $1, jsonb_build_object('mail', $2::int))`, [ranges, mailNo]);
+}
+
 /** Why nothing was granted. */
 export async function standing(sql: Sql, hold: Hold): Promise<'open' | 'closed' | 'fenced'> {
   const row = await sql.first<{ open: boolean; epoch: number }>('select mail.open, l.epoch from mail, lane l where mail.no = $1 and l.id = $2', [hold.mailNo, hold.laneId]);
@@ -181,12 +191,13 @@ export async function settleRefusals(sql: Sql, hold: Hold, refusals: readonly Re
     if (bounced.length === 0) return false;
     const of = (refusal: Refusal) => customerByOrdinal.get(refusal.ordinal) ?? 0;
     await tx.run(
-      `insert into event (type, customer_id, mail_no, ordinal, occurred_at, source, detail)
-       select 'bounced', c, $1, o, now(), 'smtp', jsonb_build_object('class', k, 'reply', r) from unnest($2::bigint[], $3::int[], $4::text[], $5::text[]) u(c, o, k, r)`,
+      `with bounced as (insert into event (type, customer_id, mail_no, ordinal, occurred_at, source, detail)
+         select 'bounced', c, $1, o, now(), 'smtp', jsonb_build_object('class', k, 'reply', r) from unnest($2::bigint[], $3::int[], $4::text[], $5::text[]) u(c, o, k, r) returning id)
+       insert into outbox (topic, ids) select 'event', array_agg(id) from bounced`,
       [hold.mailNo, bounced.map(of), bounced.map((r) => r.ordinal), bounced.map((r) => r.bounceClass), bounced.map((r) => r.reply)],
     );
     const dead = bounced.filter((refusal) => refusal.isHardBounce);
-    if (dead.length === 0) return false;
+    if (dead.length === 0) return true;
     await suppress(tx, { customerIds: dead.map(of), reason: 'hard_bounce', source: 'webhook', causes: dead.map((r) => r.reply) });
     return true;
   });

@@ -3,7 +3,7 @@ import { AppError } from '#domain/shared/errors.ts';
 import type { Clock } from '../clock.ts';
 import type { Sql } from '../db/sql.ts';
 import { fieldsOf, type CompiledMail } from './content.ts';
-import { settleRefusals, standing, tick, type Ended, type Hold, type Refusal } from './ledger.ts';
+import { settleRefusals, standing, tellSent, tick, type Ended, type Hold, type Refusal } from './ledger.ts';
 import type { SessionPool } from './pool.ts';
 import type { Outcome, Session } from './providers/provider.ts';
 import { pageStatement, retryPageStatement, type PageRow } from './pages.ts';
@@ -38,6 +38,8 @@ export interface RangeRunOptions {
 }
 
 const PAGE = 1_000;
+/** The index learns of sent mail in rows of this many at most, or what a second brought. */
+const TELL_AT = 5_000;
 const REFILL_BELOW = 400;
 const ALIVE_EVERY_MS = 1_000;
 /**
@@ -72,6 +74,8 @@ export class RangeRun {
   #wake: (() => void) | null = null;
   #wakeTimer: NodeJS.Timeout | null = null;
   #gathered: (() => void) | null = null;
+  #sent: number[] = [];
+  #telling: Promise<void> | null = null;
   #counts = { sent: 0, failed: 0, skipped: 0, inDoubt: 0, deferred: 0 };
 
   constructor(options: RangeRunOptions) {
@@ -86,9 +90,15 @@ export class RangeRun {
   }
 
   async run(): Promise<RangeResult> {
-    const beat = setInterval(this.#o.alive, ALIVE_EVERY_MS);
+    const beat = setInterval(() => {
+      this.#o.alive();
+      this.#tell();
+    }, ALIVE_EVERY_MS);
     try {
       await this.#loop();
+      await this.#telling;
+      this.#tell();
+      await this.#telling;
     } finally {
       clearInterval(beat);
       if (this.#wakeTimer !== null) clearTimeout(this.#wakeTimer);
@@ -145,9 +155,21 @@ export class RangeRun {
     this.#ended = [];
     const { granted, skipped } = await tick(this.#o.sql, this.#o.hold, ended, wanted.map((person) => person.ordinal), this.#o.takesRetries);
     this.#counts.skipped += skipped.length;
+    for (const { ordinal, state } of ended) if (state === 2) this.#sent.push(ordinal);
+    if (this.#sent.length >= TELL_AT) this.#tell();
     const isGranted = new Set(granted);
     for (const person of wanted) if (isGranted.has(person.ordinal)) this.#send(person);
     if (granted.length + skipped.length < wanted.length) await this.#explain(wanted, isGranted, new Set(skipped));
+  }
+
+  /** Tells the index who was sent this mail. What a crash keeps from being told is told when the campaign ends. */
+  #tell(): void {
+    if (this.#telling !== null || this.#sent.length === 0) return;
+    const told = this.#sent;
+    this.#sent = [];
+    this.#telling = tellSent(this.#o.sql, this.#o.hold.mailNo, told)
+      .then(() => this.#o.onOutbox(), () => void this.#sent.push(...told))
+      .finally(() => { this.#telling = null; });
   }
 
   /** Rows that were not granted: the mail is closed, somebody else owns the lane, or they had ended already. */

@@ -16,9 +16,9 @@ export interface Provisioning {
   activate(orgId: string): Promise<void>;
 }
 
-type Needs = Pick<Container, 'config' | 'control' | 'tenants' | 'elasticsearch'>;
+type Needs = Pick<Container, 'config' | 'control' | 'tenants'>;
 
-export function createProvisioning({ config, control, tenants, elasticsearch }: Needs): Provisioning {
+export function createProvisioning({ config, control, tenants }: Needs): Provisioning {
   return {
     async createDatabase(orgId) {
       const record = await control.first<{ name: string; server: string | null }>('select database_name as name, database_server as server from tenant where id = $1', [orgId]);
@@ -26,7 +26,7 @@ export function createProvisioning({ config, control, tenants, elasticsearch }: 
       await ensureDatabase(record.server ?? config.DATABASE_URL, record.name);
     },
     migrate: (orgId) => tenants.useInactive(orgId, async (_tenant, orm) => void (await orm.migrator.up())),
-    createIndex: (orgId) => createCustomerIndex(elasticsearch, orgId),
+    createIndex: (orgId) => tenants.useInactive(orgId, (tenant) => createCustomerIndex(tenant)),
     seed: (orgId) => tenants.useInactive(orgId, async ({ sql, org }) => void (await sql.run(SEED, [org.name, `hello@${org.slug}.example`]))),
     async activate(orgId) {
       await control.run(

@@ -3,7 +3,6 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { LRUCache } from 'lru-cache';
 import type { Pool } from 'pg';
 import { AppError, notFound } from '#domain/shared/errors.ts';
-import { customerAlias } from '../../search/names.ts';
 import { openOrganizationOrm, organizationSchemaVersion } from '../db/orm.ts';
 import { createSql, type Sql } from '../db/sql.ts';
 
@@ -29,8 +28,8 @@ export interface Tenant {
   readonly em: EntityManager;
   readonly sql: Sql;
   readonly pool: Pool;
-  /** The search client with the alias of this organization's customers: no other name is ever built elsewhere. */
-  readonly search: { readonly client: ElasticsearchClient; readonly customers: string };
+  /** The search client; `search/` builds the names of this organization's indexes from its id, nobody else does. */
+  readonly search: { readonly client: ElasticsearchClient };
 }
 
 export interface Tenants {
@@ -97,7 +96,7 @@ export function createTenants(options: TenantsOptions): Tenants {
   async function open<T>(org: TenantRecord, work: (tenant: Tenant, orm: MikroORM) => Promise<T>): Promise<T> {
     const opened = await orm(org);
     const pool = (await opened.em.getConnection().getNativeClient()) as Pool;
-    const search = { client: options.elasticsearch, customers: customerAlias(org.id) };
+    const search = { client: options.elasticsearch };
     return work({ org, em: opened.em.fork(), sql: createSql(pool), pool, search }, opened);
   }
 

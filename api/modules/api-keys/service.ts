@@ -1,6 +1,7 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { notFound } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
+import { newId } from '../../../infra/ids.ts';
 import type { Actor } from '../../http/route.ts';
 import type { AuditService } from '../audit/service.ts';
 import type { Identities } from '../auth/identity.ts';
@@ -28,7 +29,7 @@ export function createApiKeyService({ control }: Container, audit: AuditService,
       const key = `fk_${prefix}_${randomBytes(32).toString('base64url')}`;
       const row = await control.first<KeyRow>(
         `insert into api_key (id, org_id, name, prefix, hash, scopes, created_by, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8) returning ${COLUMNS}`,
-        [randomUUID(), org, wanted.name, prefix, createHash('sha256').update(key).digest(), wanted.scopes, actor.name, wanted.expiresAt ?? null],
+        [newId(), org, wanted.name, prefix, createHash('sha256').update(key).digest(), wanted.scopes, actor.name, wanted.expiresAt ?? null],
       );
       await audit.record(org, actor.name, 'api_key.created', wanted.name, { scopes: wanted.scopes });
       return { ...toKeyView(row!), key };

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { fromNodeHeaders } from 'better-auth/node';
 import type { Request, Response } from 'express';
 import { capabilities, type Capability } from '#domain/access.ts';
@@ -6,6 +6,7 @@ import { allows } from '#domain/access.ts';
 import { AppError, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
+import { newId } from '../../../infra/ids.ts';
 import { hashPassword, sessionCookieName, SESSION_IDLE_SECONDS, signCookie, type Auth } from '../../auth.ts';
 import { createLimiter } from '../../http/limits.ts';
 import type { RouteContext } from '../../http/route.ts';
@@ -138,7 +139,7 @@ export function createAccountService({ container, auth, identities, audit, organ
     const token = randomBytes(32).toString('base64url');
     await control.run(
       `insert into session (id, "expiresAt", token, "createdAt", "updatedAt", "userId") values ($1, now() + make_interval(secs => $2), $3, now(), now(), $4)`,
-      [randomUUID(), SESSION_IDLE_SECONDS, token, userId],
+      [newId(), SESSION_IDLE_SECONDS, token, userId],
     );
     const secure = config.FERMATA_BASE_URL.startsWith('https:') ? '; Secure' : '';
     res.append('Set-Cookie', `${sessionCookieName(config.FERMATA_BASE_URL)}=${signCookie(token, secrets)}; Max-Age=${SESSION_IDLE_SECONDS}; Path=/; HttpOnly; SameSite=Lax${secure}`);
@@ -147,9 +148,9 @@ export function createAccountService({ container, auth, identities, audit, organ
 
 /** Writes a user with a password in the caller's transaction. @returns her id */
 export async function recordUser(tx: Sql, user: { readonly name: string; readonly email: string; readonly passwordHash: string }): Promise<string> {
-  const id = randomUUID();
+  const id = newId();
   await tx.run('insert into "user" (id, name, email, "emailVerified") values ($1, $2, $3, true)', [id, user.name, user.email.trim().toLowerCase()]);
-  await tx.run(`insert into account (id, "accountId", "providerId", "userId", password, "updatedAt") values ($1, $2, 'credential', $2, $3, now())`, [randomUUID(), id, user.passwordHash]);
+  await tx.run(`insert into account (id, "accountId", "providerId", "userId", password, "updatedAt") values ($1, $2, 'credential', $2, $3, now())`, [newId(), id, user.passwordHash]);
   return id;
 }
 

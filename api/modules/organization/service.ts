@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { Role } from '#domain/access.ts';
 import { AppError, notFound } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
+import { newId } from '../../../infra/ids.ts';
 import { recordTenant } from '../../../infra/tenancy/provisioning.ts';
 import type { AuditService } from '../audit/service.ts';
 
@@ -55,10 +55,10 @@ export function createOrganizationService({ control, config, gateway, tenants }:
 
 /** Name, record and owner in the caller's transaction; provisioning follows after its commit. @returns the new id */
 export async function recordOrganization(tx: Sql, controlUrl: string, wanted: { readonly name: string; readonly timezone: string; readonly ownerId: string }): Promise<string> {
-  const id = randomUUID();
+  const id = newId();
   const slug = await freeSlug(tx, wanted.name);
   await tx.run('insert into organization (id, name, slug, "createdAt") values ($1, $2, $3, now())', [id, wanted.name, slug]);
-  await tx.run(`insert into member (id, "organizationId", "userId", role, "createdAt") values ($1, $2, $3, 'owner', now())`, [randomUUID(), id, wanted.ownerId]);
+  await tx.run(`insert into member (id, "organizationId", "userId", role, "createdAt") values ($1, $2, $3, 'owner', now())`, [newId(), id, wanted.ownerId]);
   await recordTenant(tx, controlUrl, { id, name: wanted.name, slug, timezone: wanted.timezone });
   return id;
 }

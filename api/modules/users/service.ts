@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { Role } from '#domain/access.ts';
 import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
 import type { Response } from 'express';
 import type { Container } from '../../../infra/container.ts';
+import { newId } from '../../../infra/ids.ts';
 import type { SystemMail } from '../../../infra/mail/system-mail.ts';
 import { hashPassword } from '../../auth.ts';
 import type { Actor } from '../../http/route.ts';
@@ -44,7 +44,7 @@ export function createUserService({ container, mail, audit, accounts, identities
       const address = email.trim().toLowerCase();
       const known = await control.first(`${USERS} and u.email = $2`, [org, address]);
       if (known !== undefined) throw refuse('email', 'This person belongs to the organization already.');
-      const id = randomUUID();
+      const id = newId();
       const row = await control.transaction(async (tx) => {
         await tx.run(`update invitation set status = 'canceled' where "organizationId" = $1 and lower(email) = $2 and status = 'pending'`, [org, address]);
         return tx.first<InvitationRow>(
@@ -79,7 +79,7 @@ export function createUserService({ container, mail, audit, accounts, identities
           `update invitation set status = 'accepted' where id = $1 and status = 'pending' and "expiresAt" > now() returning "organizationId" as org, role`, [token]);
         if (taken === undefined) throw dead();
         const userId = existing?.id ?? (await recordUser(tx, { name: name!, email: invitation.email, passwordHash }));
-        await tx.run(`insert into member (id, "organizationId", "userId", role, "createdAt") values ($1, $2, $3, $4, now()) on conflict do nothing`, [randomUUID(), taken.org, userId, taken.role]);
+        await tx.run(`insert into member (id, "organizationId", "userId", role, "createdAt") values ($1, $2, $3, $4, now()) on conflict do nothing`, [newId(), taken.org, userId, taken.role]);
         return { ...taken, userId };
       });
       identities.forget();

@@ -1,7 +1,7 @@
 import { fold, standardFields, systemFields, type CustomField, type FieldType } from '../customer/fields.ts';
-import type { FieldError } from '../shared/errors.ts';
-import { isOperator, operators, type Operand, type Operator, type OperatorRow } from './operators.ts';
-import { parseDate } from './windows.ts';
+import { operators, type Operand, type Operator, type OperatorRow } from './operators.ts';
+import type { EventName, EventOperator } from './events.ts';
+import { daysAround, MAX_WINDOW, monthDaysAhead, parseDate, type Window } from './windows.ts';
 
 /** A rule tree: what a segment stores. Members are never stored, the tree is asked at every use. */
 export interface Rule {
@@ -21,7 +21,33 @@ export interface ListCondition {
   readonly in: boolean;
 }
 
-export type Node = Rule | AttributeCondition | ListCondition;
+export interface SegmentCondition {
+  readonly segment: string;
+  readonly in: boolean;
+}
+
+/**
+ * What she did or did not do. A filter of mail (campaign, journey, step) and a window may be combined;
+ * `has_done_at_least` counts all time and takes neither.
+ */
+export interface EventCondition {
+  readonly event: EventName;
+  /** Of a custom event, its name. */
+  readonly name?: string;
+  readonly operator: EventOperator;
+  /** Of `has_done_at_least`. */
+  readonly times?: number;
+  /** Without one: any time. */
+  readonly window?: Window;
+  readonly campaign?: string;
+  readonly journey?: string;
+  /** A send step of `journey`. */
+  readonly step?: string;
+  /** Opens and clicks of machines too; of `opened` and `clicked` only. */
+  readonly machine?: boolean;
+}
+
+export type Node = Rule | AttributeCondition | ListCondition | SegmentCondition | EventCondition;
 
 export const MAX_CONDITIONS = 10_000;
 export const MAX_DEPTH = 100;
@@ -33,13 +59,31 @@ const partOperators: ReadonlySet<Operator> = new Set(['contains', 'not_contains'
 
 export const isRule = (node: Node): node is Rule => 'op' in node;
 export const isListCondition = (node: Node): node is ListCondition => 'list' in node;
+export const isSegmentCondition = (node: Node): node is SegmentCondition => 'segment' in node;
+export const isEventCondition = (node: Node): node is EventCondition => 'event' in node;
 
-/** What a rule is read against: the catalogue, the organization's zone, the lists there are. */
+/** What a rule is read against, all of it read at one moment. Plain JSON: a journey's activity may pass it on. */
 export interface RuleContext {
   readonly catalogue: readonly CustomField[];
+  /** The organization's, as the index has it. */
   readonly zone: string;
-  /** Ids of the lists there are, lower-case; without them a check takes any id. */
-  readonly lists?: ReadonlySet<string>;
+  /** Epoch ms: what windows and days are counted from. */
+  readonly now: number;
+  /** Names of the lists there are, by lower-case id. */
+  readonly lists: Readonly<Record<string, string>>;
+  /** Every segment that the rule mentions, and those these mention, by id. */
+  readonly segments: Readonly<Record<string, { readonly name: string; readonly rule: Rule }>>;
+  /** Campaigns and journeys the rule mentions, by id, with the numbers of their mails. */
+  readonly sources: Readonly<Record<string, MailSource>>;
+  /** Numbers of custom events by name. */
+  readonly customEvents: Readonly<Record<string, number>>;
+}
+
+export interface MailSource {
+  readonly kind: 'campaign' | 'journey';
+  readonly name: string;
+  /** With their send step, if they have one. */
+  readonly mails: readonly { readonly no: number; readonly step?: string }[];
 }
 
 /** A field of a condition, found. */
@@ -63,10 +107,12 @@ export function findField(name: string, catalogue: readonly CustomField[]): Fiel
  * Reads a condition's value as its field's type wants it.
  * @returns the operand, or a sentence with what was expected
  */
-export function readOperand(type: FieldType, operator: Operator, value: unknown, zone: string): Operand | { readonly problem: string } {
+export function readOperand(type: FieldType, operator: Operator, value: unknown, when: Pick<RuleContext, 'zone' | 'now'>): Operand | { readonly problem: string } {
   const row: OperatorRow = operators[operator];
   if (!row.types.includes(type)) return { problem: `"${row.words}" is for ${row.types.join(' and ')} fields; this one is a ${type}.` };
   if (row.takes === 'none') return { kind: 'none' };
+  if (row.takes === 'days') return readDays(operator, value, when);
+  const { zone } = when;
   if (row.takes === 'one') {
     const one = readOne(type, value, zone);
     if ('kind' in one && one.kind === 'text' && one.text.length > MAX_PART_LENGTH && partOperators.has(operator)) return { problem: `At most ${MAX_PART_LENGTH} characters for a part of a text.` };
@@ -98,6 +144,13 @@ export function readOperand(type: FieldType, operator: Operator, value: unknown,
   return type === 'number' ? { kind: 'numbers', numbers } : { kind: 'texts', texts };
 }
 
+function readDays(operator: Operator, value: unknown, { zone, now }: Pick<RuleContext, 'zone' | 'now'>): Operand | { readonly problem: string } {
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > MAX_WINDOW) return { problem: `Expected a whole number of days from 0 to ${MAX_WINDOW.toLocaleString('en-US')}.` };
+  const days = value as number;
+  if (operator === 'anniversary_within') return { kind: 'month_days', ranges: monthDaysAhead(days, now, zone) };
+  return { kind: 'span', ...(operator === 'in_last_days' ? daysAround(-days, 0, now, zone) : daysAround(0, days, now, zone)) };
+}
+
 function readOne(type: FieldType, value: unknown, zone: string): Operand | { readonly problem: string } {
   switch (type) {
     case 'text': {
@@ -118,107 +171,43 @@ function readOne(type: FieldType, value: unknown, zone: string): Operand | { rea
   }
 }
 
-/**
- * Everything wrong with a rule, each with the path of its field; an empty list means it can be asked.
- * Takes any JSON: shape, depth and size are checked without recursion.
- */
-export function checkRule(input: unknown, context: RuleContext, path = 'rule'): FieldError[] {
-  const problems: FieldError[] = [];
-  const todo: { node: unknown; path: string; depth: number }[] = [{ node: input, path, depth: 0 }];
-  let conditions = 0;
-  while (todo.length > 0 && problems.length < 100) {
-    const { node, path: at, depth } = todo.pop()!;
-    const refuse = (field: string, message: string) => void problems.push({ field, message });
-    if (typeof node !== 'object' || node === null || Array.isArray(node)) {
-      refuse(at, 'Expected a group or a condition.');
-      continue;
-    }
-    const record = node as Record<string, unknown>;
-    const unknown = Object.keys(record).find((key) => !['op', 'parts', 'field', 'operator', 'value', 'list', 'in'].includes(key));
-    if (unknown !== undefined) refuse(`${at}.${unknown}`, 'Unknown property.');
-    if ('op' in record) {
-      if (record['op'] !== 'and' && record['op'] !== 'or' && record['op'] !== 'not') refuse(`${at}.op`, 'Expected and, or, or not.');
-      if (!Array.isArray(record['parts'])) refuse(`${at}.parts`, 'Expected a list of conditions and groups.');
-      else if (depth >= MAX_DEPTH) refuse(at, `Groups may be nested ${MAX_DEPTH} levels deep.`);
-      else for (let i = record['parts'].length - 1; i >= 0; i--) todo.push({ node: record['parts'][i], path: `${at}.parts[${i}]`, depth: depth + 1 });
-      continue;
-    }
-    if (depth === 0) {
-      refuse(at, 'A rule begins with a group: { "op": "and", "parts": [ … ] }.');
-      continue;
-    }
-    if (++conditions > MAX_CONDITIONS) {
-      refuse(path, `A rule holds at most ${MAX_CONDITIONS.toLocaleString('en-US')} conditions.`);
-      break;
-    }
-    if ('list' in record) {
-      if (typeof record['list'] !== 'string' || record['list'] === '') refuse(`${at}.list`, 'Choose a list.');
-      else if (context.lists !== undefined && !context.lists.has(record['list'])) refuse(`${at}.list`, 'This list does not exist any more. Choose another list.');
-      if (typeof record['in'] !== 'boolean') refuse(`${at}.in`, 'Expected true (in the list) or false (not in it).');
-      continue;
-    }
-    if (typeof record['field'] !== 'string') refuse(`${at}.field`, 'Choose a field.');
-    else if (!isOperator(record['operator'])) refuse(`${at}.operator`, `Unknown operator ${shown(record['operator'])}.`);
-    else {
-      const target = findField(record['field'], context.catalogue);
-      if (target === null) refuse(`${at}.field`, `There is no field ${shown(record['field'])}.${nearest(record['field'], context.catalogue)}`);
-      else {
-        const row: OperatorRow = operators[record['operator']];
-        const operand = readOperand(target.type, record['operator'], record['value'], context.zone);
-        if ('problem' in operand) refuse(row.types.includes(target.type) ? `${at}.value` : `${at}.operator`, operand.problem);
-      }
-    }
-  }
-  return problems;
+/** A value as a message quotes it, shortened. */
+export function shown(value: unknown): string {
+  const text = value === undefined ? 'nothing' : JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-/** Ids of the lists a rule mentions. */
-export function listsOf(rule: Rule): string[] {
-  const found = new Set<string>();
+/** Every condition of a rule, segments it mentions not entered. */
+export function* conditionsOf(rule: Rule): Iterable<Exclude<Node, Rule>> {
   const todo: Node[] = [rule];
   for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
     if (isRule(node)) todo.push(...node.parts);
-    else if (isListCondition(node)) found.add(node.list);
+    else yield node;
   }
-  return [...found];
+}
+
+/** Ids a rule mentions, each once. */
+export function mentionsOf(rule: Rule): { readonly lists: string[]; readonly segments: string[]; readonly campaigns: string[]; readonly journeys: string[]; readonly customEvents: string[] } {
+  const found = { lists: new Set<string>(), segments: new Set<string>(), campaigns: new Set<string>(), journeys: new Set<string>(), customEvents: new Set<string>() };
+  for (const condition of conditionsOf(rule)) {
+    if (isListCondition(condition)) found.lists.add(condition.list);
+    else if (isSegmentCondition(condition)) found.segments.add(condition.segment);
+    else if (isEventCondition(condition)) {
+      if (condition.campaign !== undefined) found.campaigns.add(condition.campaign);
+      if (condition.journey !== undefined) found.journeys.add(condition.journey);
+      if (condition.event === 'custom' && condition.name !== undefined) found.customEvents.add(condition.name);
+    }
+  }
+  return { lists: [...found.lists], segments: [...found.segments], campaigns: [...found.campaigns], journeys: [...found.journeys], customEvents: [...found.customEvents] };
 }
 
 /** Whether a rule asks for a custom field. */
 export function mentionsField(rule: Rule, key: string, catalogue: readonly CustomField[]): boolean {
   const wanted = catalogue.find((field) => field.key === key)?.no;
-  const todo: Node[] = [rule];
-  for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
-    if (isRule(node)) todo.push(...node.parts);
-    else if (!isListCondition(node)) {
-      const target = findField(node.field, catalogue);
-      if (target?.at.kind === 'custom' && target.at.no === wanted) return true;
-    }
+  for (const condition of conditionsOf(rule)) {
+    if (!('field' in condition)) continue;
+    const target = findField(condition.field, catalogue);
+    if (target?.at.kind === 'custom' && target.at.no === wanted) return true;
   }
   return false;
-}
-
-function shown(value: unknown): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value) ?? 'nothing';
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
-/** The name meant, most likely: the one with the fewest edits, if at most a third of it differs. */
-function nearest(name: string, catalogue: readonly CustomField[]): string {
-  const wanted = name.replace(/^custom\./, '').toLowerCase().slice(0, 64);
-  let best: { name: string; edits: number } | null = null;
-  for (const known of [...Object.keys(standardFields), ...Object.keys(systemFields), ...catalogue.map((field) => `custom.${field.key}`)]) {
-    const edits = distance(wanted, known.replace(/^custom\./, '').toLowerCase());
-    if (edits <= Math.max(1, Math.floor(wanted.length / 3)) && (best === null || edits < best.edits)) best = { name: known, edits };
-  }
-  return best === null ? '' : ` Did you mean ${best.name}?`;
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -9,12 +9,14 @@ export type Operand =
   | { readonly kind: 'span'; readonly from: number; readonly to: number }
   | { readonly kind: 'texts'; readonly texts: readonly string[] }
   | { readonly kind: 'numbers'; readonly numbers: readonly number[] }
-  | { readonly kind: 'range'; readonly low: number; readonly high: number };
+  | { readonly kind: 'range'; readonly low: number; readonly high: number }
+  /** Days of a year as `monthDay` counts them, both ends included. */
+  | { readonly kind: 'month_days'; readonly ranges: readonly { readonly gte: number; readonly lte: number }[] };
 
 export interface OperatorRow {
   readonly types: readonly FieldType[];
-  /** How many values it takes. */
-  readonly takes: 'none' | 'one' | 'two' | 'many';
+  /** How many values it takes; `days`: a whole number of them. */
+  readonly takes: 'none' | 'one' | 'two' | 'many' | 'days';
   /** Between the field and the value, in a sentence. */
   readonly words: string;
   /** The operator it is the exact opposite of: people without the value are then among its hits. */
@@ -37,6 +39,9 @@ export const positiveOperators = {
   between: { types: ['number', 'date'], takes: 'two', words: 'is between' },
   before: { types: ['date'], takes: 'one', words: 'is before' },
   after: { types: ['date'], takes: 'one', words: 'is after' },
+  in_last_days: { types: ['date'], takes: 'days', words: 'is in the last' },
+  in_next_days: { types: ['date'], takes: 'days', words: 'is in the next' },
+  anniversary_within: { types: ['date'], takes: 'days', words: 'has its anniversary within' },
   is_true: { types: ['boolean'], takes: 'none', words: 'is true' },
   is_false: { types: ['boolean'], takes: 'none', words: 'is false' },
   is_set: { types: any, takes: 'none', words: 'is set' },

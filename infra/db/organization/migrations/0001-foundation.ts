@@ -1,4 +1,5 @@
 import { Migration } from '@mikro-orm/migrations';
+import { mailEvents } from '#domain/customer/activity.ts';
 
 /** The tables every organization starts with. Row widths and growth are noted where a table becomes large. */
 export class Migration0001Foundation extends Migration {
@@ -13,6 +14,21 @@ export class Migration0001Foundation extends Migration {
   }
 }
 
+/** One row per event of `mailEvents`: last time in epoch ms, count, and packed longs: mail_no * 2^32 + second of the last one for that mail. */
+const activity = /* sql */ `
+create table customer_activity (
+  customer_id bigint primary key references customer on delete cascade,
+  version bigint not null default 0,
+  ${mailEvents.map((event) => `${event}_last bigint, ${event}_count integer, ${event}_in bigint[]`).join(',\n  ')},
+  custom_events bigint[], custom_event_counts bigint[]
+) with (fillfactor = 70);
+create function packed_last(held bigint[], arrived bigint[]) returns bigint[] language sql immutable parallel safe as
+$$select case when arrived is null then held when held is null then arrived else (select array_agg(v order by v) from (select max(v) as v from unnest(held || arrived) v group by v >> 32) latest) end$$;
+create function packed_sum(held bigint[], arrived bigint[]) returns bigint[] language sql immutable parallel safe as
+$$select case when arrived is null then held when held is null then arrived else (select array_agg(v order by v) from (select (v >> 32 << 32) + sum(v & 4294967295)::bigint as v from unnest(held || arrived) v group by v >> 32) summed) end$$;
+comment on function packed_last is 'of two sets of packed values the greatest low half of each number; packed_sum: their sum';
+comment on table customer_activity is 'last time (epoch ms) and count per event; <event>_in: mail_no * 2^32 + second of the last one for that mail; custom_events and custom_event_counts: custom_event.no * 2^32 + second of the last, + count. version grows with every change';`;
+
 const audience = /* sql */ `
 create table customer (
   id bigint generated always as identity primary key,
@@ -26,20 +42,32 @@ create table customer (
   is_bounced boolean not null default false,
   is_suppressed boolean not null default false,
   mailable boolean generated always as (not is_suppressed and not is_unsubscribed and not is_bounced) stored,
-  erased_at timestamptz,
+  imports integer[] not null default '{}',
   version bigint not null default 1,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 ) with (fillfactor = 85);
-comment on table customer is '~250 bytes a row; email_key is the trimmed lower-case address; version grows with every change and is the external version in the index';
+comment on table customer is '~250 bytes a row; email_key is the trimmed lower-case address; version grows with every change and, with that of customer_activity, is the external version in the index; imports: numbers of the import_jobs that wrote her';
 
-create table customer_activity (
-  customer_id bigint primary key references customer on delete cascade,
-  last_at jsonb not null default '{}',
-  counts jsonb not null default '{}',
-  mails jsonb not null default '{}'
-) with (fillfactor = 70);
-comment on table customer_activity is 'per event type: last time (epoch ms), count, and packed longs mail_no * 2^32 + second of the last one for that mail';
+${activity}
+
+create table customer_change (
+  id bigint generated always as identity primary key,
+  customer_id bigint not null references customer on delete cascade,
+  at timestamptz not null default now(),
+  kind text not null check (kind in ('fields', 'list_removed', 'unsuppressed')),
+  actor text not null,
+  detail jsonb not null
+);
+create index customer_change_customer on customer_change (customer_id, at desc);
+comment on table customer_change is 'what a person or program changed of a customer, for her timeline; detail of fields: [{field, from, to}]. Imports are in customer.imports, additions to lists in list_member';
+
+create table custom_event (
+  no integer generated always as identity primary key,
+  name text not null unique,
+  created_at timestamptz not null default now()
+);
+comment on table custom_event is 'a number for every name of a custom event, for packed values';
 
 create table list (
   id uuid primary key,
@@ -64,10 +92,30 @@ create table custom_field (
   key text not null unique,
   label text not null,
   type text not null check (type in ('text', 'number', 'date', 'boolean')),
-  slot text unique,
+  slot text unique deferrable initially deferred,
+  wanted_type text not null check (wanted_type in ('text', 'number', 'date', 'boolean')),
+  next_type text check (next_type in ('text', 'number', 'date', 'boolean')),
+  next_slot text unique deferrable initially deferred,
+  removing boolean not null default false,
   created_at timestamptz not null default now()
 );
-comment on table custom_field is 'slot: the mapped field of the index that holds the values (k0…k149, n0…n99, d0…d49, b0…b49); null past them: the flattened overflow';
+comment on table custom_field is 'slot: the mapped field of the live index that holds the values (k0…k149, n0…n99, d0…d49, b0…b49); null past them: the flattened overflow. wanted_type: what a person asked for; next_type and next_slot: the same for the index being built, null when none is. removing: its values are being taken away, then the row goes';
+
+create table search_index (
+  version integer primary key,
+  state text not null check (state in ('building', 'live', 'retired')),
+  reason text not null check (reason in ('created', 'fields', 'timezone', 'growth', 'rebuild')),
+  timezone text not null,
+  shards smallint not null default 1,
+  cursor_id bigint not null default 0,
+  customers_done bigint not null default 0,
+  customers_total bigint not null default 0,
+  checked_at timestamptz,
+  started_at timestamptz not null default now(),
+  ended_at timestamptz
+);
+create unique index search_index_state on search_index (state) where state <> 'retired';
+comment on table search_index is 'versions of the customer index. Reads go to the live one, changes to the live one and the one being built. timezone: where its plain dates begin. cursor_id: customers up to this id are in the index being built. checked_at: when it was last compared with the tables';
 
 create table segment (
   id uuid primary key,
@@ -91,8 +139,18 @@ create table suppression (
   created_at timestamptz not null default now()
 );
 
+create table suppression_hash (
+  hash bytea primary key,
+  reason text not null,
+  source text not null,
+  created_at timestamptz not null default now()
+);
+comment on table suppression_hash is 'suppressed addresses of erased people, as keyed hashes: who comes again is suppressed again, and nobody can read who it was';
+
 create table import_job (
   id uuid primary key,
+  no integer generated always as identity unique,
+  kind text not null default 'customers' check (kind in ('customers', 'suppressions')),
   list_id uuid references list on delete set null,
   list_name text not null,
   file_name text not null,
@@ -111,8 +169,57 @@ create table import_job (
   created_by text not null,
   created_at timestamptz not null default now(),
   started_at timestamptz,
+  ended_at timestamptz,
+  file_removed_at timestamptz
+);
+comment on column import_job.no is 'its number in customer.imports';
+
+create table export_job (
+  id uuid primary key,
+  kind text not null,
+  title text not null,
+  options jsonb not null,
+  state text not null default 'queued' check (state in ('queued', 'running', 'completed', 'failed', 'cancelled')),
+  problem text,
+  rows_total bigint,
+  rows_done bigint not null default 0,
+  file_size bigint,
+  start_over boolean not null default false,
+  created_by text not null,
+  created_at timestamptz not null default now(),
+  started_at timestamptz,
+  ended_at timestamptz,
+  file_removed_at timestamptz
+);
+comment on column export_job.start_over is 'somebody was erased while it ran: what is written so far may hold her, so it begins again';
+
+create table bulk_job (
+  id uuid primary key,
+  action text not null,
+  options jsonb not null,
+  state text not null default 'queued' check (state in ('queued', 'collecting', 'running', 'completed', 'failed', 'cancelled')),
+  problem text,
+  customers_total integer,
+  customers_done integer not null default 0,
+  changed_count integer not null default 0,
+  not_found_count integer not null default 0,
+  cursor_id bigint not null default 0,
+  created_by text not null,
+  created_at timestamptz not null default now(),
+  started_at timestamptz,
   ended_at timestamptz
 );
+create unlogged table bulk_staging (
+  job_id uuid not null references bulk_job on delete cascade,
+  customer_id bigint not null,
+  primary key (job_id, customer_id)
+);
+create table erased_address (
+  hash bytea primary key,
+  erased_at timestamptz not null default now()
+);
+comment on table erased_address is 'keyed hashes of the addresses of erased people, until the kept files of imports were searched for them; then the rows go';
+comment on table bulk_job is 'one action over many customers; they are collected into bulk_staging once, then changed in batches whose cursor moves in the same transaction';
 
 create table outbox (
   id bigint generated always as identity primary key,
@@ -155,10 +262,13 @@ create table mail (
   no integer generated always as identity primary key,
   kind text not null check (kind in ('campaign', 'journey', 'transactional')),
   ref_id uuid not null,
+  step_id text,
   open boolean not null default false,
   epoch integer not null default 0,
   created_at timestamptz not null default now()
 );
+create index mail_ref on mail (ref_id);
+comment on column mail.ref_id is 'campaign or journey; step_id: the send step of a journey';
 comment on column mail.epoch is 'the newest fencing epoch given to a lane of this mail: no two attempts share one';
 comment on column mail.open is 'the pause switch: no intent is granted while it is false';
 
@@ -254,9 +364,9 @@ create table retry (
 
 create unlogged table audience_staging (
   mail_no integer not null,
-  customer_id bigint not null,
-  primary key (mail_no, customer_id)
+  customer_id bigint not null
 );
+create index audience_staging_mail on audience_staging (mail_no);
 `;
 
 const engagement = /* sql */ `

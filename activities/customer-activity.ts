@@ -1,0 +1,98 @@
+import { mailEvents, type MailEvent } from '#domain/customer/activity.ts';
+import type { Transaction } from '../infra/db/sql.ts';
+
+/** What people were sent and did, kept per customer as the index wants it. Each statement makes a new version of those it touches. */
+
+/**
+ * Takes arrived events over. A person's click also says that she opened the mail, once a mail, as in the reports.
+ * @returns the customers whose documents changed
+ */
+export async function keepActivity(tx: Transaction, eventIds: readonly number[], types: ReadonlySet<string>): Promise<number[]> {
+  const events = mailEvents.filter((event) => types.has(event.replace('_any', '')) || (event.startsWith('opened') && types.has('clicked')));
+  const changed: number[] = [];
+  if (events.length > 0) changed.push(...(await tx.rows<{ id: number }>(mailStatement(events), [eventIds])).map((row) => row.id));
+  if (types.has('custom')) {
+    await tx.run(`insert into custom_event (name) select distinct detail->>'name' from event where id = any($1) and type = 'custom' and detail ? 'name' order by 1 on conflict do nothing`, [eventIds]);
+    changed.push(...(await tx.rows<{ id: number }>(CUSTOM, [eventIds])).map((row) => row.id));
+  }
+  return changed;
+}
+
+/** The packed value of a mail (or custom event) number and the second of a time. */
+const packed = (no: string, at: string) => `(${no}::bigint << 32) + floor(extract(epoch from ${at}))::bigint`;
+
+// `opened` and `clicked` are people's, `_any` has machines too; the join leaves out whom nobody knows any more.
+function mailStatement(events: readonly MailEvent[]): string {
+  return /* sql */ `
+with arrived as (
+  select e.customer_id, e.type, e.machine, e.mail_no, e.occurred_at as at from event e join customer c on c.id = e.customer_id
+   where e.id = any($1) and e.type <> 'custom'
+), known as (
+  select a.customer_id, a.opened_in from customer_activity a where a.customer_id in (select customer_id from arrived where type = 'clicked' and not machine)
+), implied as (
+  select a.customer_id, 'opened'::text as type, false as machine, a.mail_no, min(a.at) as at from arrived a left join known k using (customer_id)
+   where a.type = 'clicked' and not a.machine and a.mail_no is not null
+     and not exists (select from arrived o where o.customer_id = a.customer_id and o.mail_no = a.mail_no and o.type = 'opened' and not o.machine)
+     and not exists (select from unnest(k.opened_in) v where v >> 32 = a.mail_no)
+   group by a.customer_id, a.mail_no
+), told as (
+  select customer_id, type || suffix as event, mail_no, at from (select * from arrived union all select * from implied) every_one,
+    lateral (select '' as suffix where not machine or type not in ('opened', 'clicked') union all select '_any' where type in ('opened', 'clicked')) suffixes
+), of_mail as (
+  select customer_id, event, mail_no, max(at) as last, count(*) as times from told group by 1, 2, 3
+), of_customer as (
+  select customer_id, ${events.map((event) => `
+    (extract(epoch from max(last) filter (where event = '${event}')) * 1000)::bigint as ${event}_last, sum(times) filter (where event = '${event}') as ${event}_count,
+    array_agg(${packed('mail_no', 'last')} order by mail_no) filter (where event = '${event}' and mail_no is not null) as ${event}_in`).join(',')}
+    from of_mail group by customer_id
+)
+insert into customer_activity as a (customer_id, version, ${events.map((event) => `${event}_last, ${event}_count, ${event}_in`).join(', ')})
+select customer_id, 1, ${events.map((event) => `${event}_last, ${event}_count, ${event}_in`).join(', ')} from of_customer order by customer_id
+on conflict (customer_id) do update set version = a.version + 1, ${events.map((event) => `
+  ${event}_last = greatest(a.${event}_last, excluded.${event}_last),
+  ${event}_count = case when excluded.${event}_count is null then a.${event}_count else coalesce(a.${event}_count, 0) + excluded.${event}_count end,
+  ${event}_in = packed_last(a.${event}_in, excluded.${event}_in)`).join(',')}
+returning a.customer_id as id`;
+}
+
+const CUSTOM = /* sql */ `
+with told as (
+  select e.customer_id, n.no, max(e.occurred_at) as last, count(*) as times
+    from event e join customer c on c.id = e.customer_id join custom_event n on n.name = e.detail->>'name'
+   where e.id = any($1) and e.type = 'custom' group by 1, 2
+)
+insert into customer_activity as a (customer_id, version, custom_events, custom_event_counts)
+select customer_id, 1, array_agg(${packed('no', 'last')} order by no), array_agg((no::bigint << 32) + times order by no) from told group by customer_id order by customer_id
+on conflict (customer_id) do update set version = a.version + 1,
+  custom_events = packed_last(a.custom_events, excluded.custom_events), custom_event_counts = packed_sum(a.custom_event_counts, excluded.custom_event_counts)
+returning a.customer_id as id`;
+
+/**
+ * Takes over who was sent a mail. Told of the same message twice it changes nothing the second time.
+ * @returns the customers whose documents changed
+ */
+export async function keepSent(tx: Transaction, sent: readonly SentRanges[]): Promise<number[]> {
+  const ranges = sent.flatMap(({ mailNo, ranges: [...ends] }) => Array.from({ length: ends.length / 2 }, (_, i) => ({ mailNo, from: ends[2 * i]!, to: ends[2 * i + 1]! })));
+  const rows = await tx.rows<{ id: number }>(SENT, [ranges.map((each) => each.mailNo), ranges.map((each) => each.from), ranges.map((each) => each.to)]);
+  return rows.map((row) => row.id);
+}
+
+/** Ordinals of a mail as ranges with both ends: `[from, to, from, to, …]`; those that are not sent are left out. */
+export interface SentRanges {
+  readonly mailNo: number;
+  readonly ranges: readonly number[];
+}
+
+const SENT = /* sql */ `
+with told as (
+  select m.customer_id, m.mail_no, min(m.ended_at) as at
+    from unnest($1::int[], $2::int[], $3::int[]) r(mail_no, first, last) join message m on m.mail_no = r.mail_no and m.ordinal between r.first and r.last and m.state = 2
+    join customer c on c.id = m.customer_id left join customer_activity a on a.customer_id = m.customer_id
+   where not exists (select from unnest(a.sent_in) v where v >> 32 = m.mail_no)
+   group by 1, 2
+)
+insert into customer_activity as a (customer_id, version, sent_last, sent_count, sent_in)
+select customer_id, 1, (extract(epoch from max(at)) * 1000)::bigint, count(*), array_agg(${packed('mail_no', 'at')} order by mail_no) from told group by customer_id order by customer_id
+on conflict (customer_id) do update set version = a.version + 1, sent_last = greatest(a.sent_last, excluded.sent_last),
+  sent_count = coalesce(a.sent_count, 0) + excluded.sent_count, sent_in = packed_last(a.sent_in, excluded.sent_in)
+returning a.customer_id as id`;
