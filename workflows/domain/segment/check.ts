@@ -103,7 +103,10 @@ function checkAttribute(record: Record<string, unknown>, context: RuleContext, r
   if (typeof record['field'] !== 'string') return refuse('field', 'Choose a field.');
   if (!isOperator(record['operator'])) return refuse('operator', `Unknown operator ${shown(record['operator'])}.`);
   const target = findField(record['field'], context.catalogue);
-  if (target === null) return refuse('field', `There is no field ${shown(record['field'])}.${nearest(record['field'], context.catalogue)}`);
+  if (target === null) {
+    const meant = nearestField(record['field'], context.catalogue);
+    return refuse('field', `There is no field ${shown(record['field'])}.${meant === null ? '' : ` Did you mean ${meant}?`}`);
+  }
   const row: OperatorRow = operators[record['operator']];
   const operand = readOperand(target.type, record['operator'], record['value'], context);
   if ('problem' in operand) refuse(row.types.includes(target.type) ? 'value' : 'operator', operand.problem);
@@ -157,15 +160,15 @@ function depthOf(rule: Rule): number {
   return deepest;
 }
 
-/** The name meant, most likely: the one with the fewest edits, if at most a third of it differs. */
-function nearest(name: string, catalogue: readonly CustomField[]): string {
+/** @returns the name meant, most likely: the one with the fewest edits, if at most a third of it differs; else null */
+export function nearestField(name: string, catalogue: readonly CustomField[]): string | null {
   const wanted = name.replace(/^custom\./, '').toLowerCase().slice(0, 64);
   let best: { name: string; edits: number } | null = null;
   for (const known of [...Object.keys(standardFields), ...Object.keys(systemFields), ...catalogue.map((field) => `custom.${field.key}`)]) {
     const edits = distance(wanted, known.replace(/^custom\./, '').toLowerCase());
     if (edits <= Math.max(1, Math.floor(wanted.length / 3)) && (best === null || edits < best.edits)) best = { name: known, edits };
   }
-  return best === null ? '' : ` Did you mean ${best.name}?`;
+  return best?.name ?? null;
 }
 
 function distance(a: string, b: string): number {
