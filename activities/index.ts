@@ -4,6 +4,7 @@ import { createCampaignActivities } from './campaign.ts';
 import { createImportActivities } from './imports.ts';
 import { createIndexingActivities } from './indexing.ts';
 import { createOrganizationActivities } from './organization.ts';
+import { createReindexActivities } from './reindex.ts';
 import { createSendActivities } from './send.ts';
 import { createSweepActivities } from './sweep.ts';
 
@@ -19,6 +20,7 @@ export function createActivities(container: Container) {
     activities: {
       ...createOrganizationActivities(container),
       ...createIndexingActivities(container, isStopping),
+      ...createReindexActivities(container, isStopping),
       ...createImportActivities(container, isStopping),
       ...createCampaignActivities(container),
       ...createSendActivities(engine),

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Container } from '../infra/container.ts';
+import type { Sql } from '../infra/db/sql.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
-import { indexCustomers } from '../search/indexer.ts';
+import { indexCustomers, type IndexFailure } from '../search/indexer.ts';
 import { keepSent, type SentRanges } from './customer-activity.ts';
 import { translating } from './errors.ts';
 import { applyEvents } from './events.ts';
@@ -93,17 +94,21 @@ async function drainRound(tenant: Tenant, alive: () => void): Promise<number> {
   if (changes.length > 0) {
     const failures = await indexCustomers(tenant, changes.flatMap((row) => row.ids), { onProgress: alive });
     await tenant.sql.transaction(async (tx) => {
-      if (failures.length > 0) {
-        await tx.run(
-          `insert into index_failure (customer_id, version, reason)
-           select * from unnest($1::bigint[], $2::bigint[], $3::text[])
-           on conflict (customer_id) do update set version = excluded.version, reason = excluded.reason, failed_at = now()`,
-          [failures.map((f) => f.customerId), failures.map((f) => f.version), failures.map((f) => f.reason)]);
-      }
+      await keepFailures(tx, failures);
       await tx.run('delete from outbox where id = any($1)', [changes.map((row) => row.id)]);
     });
   }
   return rows.length;
+}
+
+/** Documents an index refuses for good: kept with the reason, one row a customer. */
+export async function keepFailures(sql: Pick<Sql, 'run'>, failures: readonly IndexFailure[]): Promise<void> {
+  if (failures.length === 0) return;
+  await sql.run(
+    `insert into index_failure (customer_id, version, reason)
+     select distinct on (id) * from unnest($1::bigint[], $2::bigint[], $3::text[]) u(id, version, reason) order by id
+     on conflict (customer_id) do update set version = excluded.version, reason = excluded.reason, failed_at = now()`,
+    [failures.map((f) => f.customerId), failures.map((f) => f.version), failures.map((f) => f.reason)]);
 }
 
 /** Who was sent what since the last round; their documents follow by an outbox row of the same transaction. */

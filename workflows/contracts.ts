@@ -11,6 +11,8 @@ export const workflowIds = {
   outbox: (orgId: string) => `org/${orgId}/outbox`,
   campaign: (orgId: string, campaignId: string) => `org/${orgId}/campaign/${campaignId}`,
   import: (orgId: string, importId: string) => `org/${orgId}/import/${importId}`,
+  reindex: (orgId: string) => `org/${orgId}/reindex`,
+  reconcile: (orgId: string) => `org/${orgId}/reconcile`,
   sweep: () => 'sweep',
 } as const;
 
@@ -19,6 +21,17 @@ export interface OrganizationInput {
 }
 
 export interface OutboxInput {
+  readonly orgId: string;
+}
+
+export interface ReindexInput {
+  readonly orgId: string;
+}
+
+/** Why the customer index is built again; told by signal, so that a build under way hears of the next. */
+export type ReindexReason = 'fields' | 'timezone' | 'growth' | 'rebuild';
+
+export interface ReconcileInput {
   readonly orgId: string;
 }
 

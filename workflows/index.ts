@@ -3,4 +3,5 @@ export { campaignWorkflow } from './campaign.ts';
 export { importWorkflow } from './imports.ts';
 export { provisionOrganizationWorkflow } from './organization.ts';
 export { outboxWorkflow } from './outbox.ts';
+export { reconcileWorkflow, reindexWorkflow } from './reindex.ts';
 export { sweepWorkflow } from './sweep.ts';

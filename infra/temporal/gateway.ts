@@ -1,7 +1,7 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { AppError } from '#domain/shared/errors.ts';
-import { messages, queues, workflowIds, type CampaignInput, type ImportInput, type OrganizationInput, type OutboxInput } from '../../workflows/contracts.ts';
+import { messages, queues, workflowIds, type CampaignInput, type ImportInput, type OrganizationInput, type OutboxInput, type ReconcileInput, type ReindexInput, type ReindexReason } from '../../workflows/contracts.ts';
 
 /** The only way the API and the activities reach Temporal. Starting is idempotent by id. */
 export interface Gateway {
@@ -11,6 +11,12 @@ export interface Gateway {
   commandCampaign(input: CampaignInput, command: 'pause' | 'resume' | 'cancel'): Promise<void>;
   startImport(input: ImportInput): Promise<void>;
   cancelImport(input: ImportInput): Promise<void>;
+  /** Has the customer index built again; a build under way hears of the reason and looks again when it is done. */
+  startReindex(input: ReindexInput & { readonly reason: ReindexReason }): Promise<void>;
+  /** Compares the customer index with the tables and mends it. */
+  startReconcile(input: ReconcileInput): Promise<void>;
+  /** The same, and waits for what was found. */
+  reconcile(input: ReconcileInput): Promise<{ readonly differing: number; readonly repaired: number }>;
   /** Wakes the organization's outbox, at most once a second per organization and process; a lost nudge costs delay only. */
   nudgeOutbox(orgId: string): void;
   /** @throws when Temporal cannot be reached */
@@ -84,6 +90,25 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw unavailable(error);
       }
+    },
+    async startReindex({ orgId, reason }) {
+      try {
+        await client.workflow.signalWithStart('reindexWorkflow', {
+          workflowId: workflowIds.reindex(orgId),
+          taskQueue: queues.engine,
+          args: [{ orgId } satisfies ReindexInput],
+          signal: messages.nudge,
+          signalArgs: [reason],
+          ...about(orgId, 'reindex', orgId),
+        });
+      } catch (error) {
+        throw unavailable(error);
+      }
+    },
+    startReconcile: (input) => start('reconcileWorkflow', workflowIds.reconcile(input.orgId), input.orgId, 'reconcile', input.orgId, input),
+    async reconcile(input) {
+      await gateway.startReconcile(input);
+      return (await client.workflow.getHandle(workflowIds.reconcile(input.orgId)).result()) as { differing: number; repaired: number };
     },
     nudgeOutbox(orgId) {
       // Between two nudges one more waits at most; it goes out when the second is over.
