@@ -42,6 +42,45 @@ test('a stale edit is refused', async () => {
   await expect(campaigns.edit(org, 'owner', draft.id, { version: draft.version, subject: 'two' })).rejects.toMatchObject({ code: 'conflict' });
 });
 
+test('of two who save the same version one is refused, and what the other wrote stays whole', async () => {
+  const draft = await campaigns.create(org, 'owner', 'Ada', 'Contested');
+  const edits = [{ subject: 'one', html: 'one' }, { subject: 'two', html: 'two' }];
+  const both = await Promise.allSettled(edits.map((edit) => campaigns.edit(org, 'owner', draft.id, { version: draft.version, ...edit })));
+  expect(both.map((edit) => edit.status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(await campaigns.get(org, 'owner', draft.id)).toMatchObject({ ...edits[both.findIndex((edit) => edit.status === 'fulfilled')], version: 2 });
+});
+
+test('a draft begins with the sender of the oldest connection that is enabled, and its connection must exist', async () => {
+  const [oldest] = (await connections().list(org, { limit: 1 })).data;
+  const draft = await campaigns.create(org, 'owner', 'Ada', 'Begun');
+  expect(draft).toMatchObject({ connectionId: oldest?.id, fromName: oldest?.fromName, fromEmail: oldest?.fromEmail, targets: [], tracking: { opens: true, clicks: true }, utm: {}, version: 1, createdBy: 'Ada' });
+  await expect(campaigns.edit(org, 'owner', draft.id, { connectionId: randomUUID(), subject: 'lost' })).rejects.toMatchObject({ code: 'invalid', fields: [{ field: 'connectionId' }] });
+  expect(await campaigns.get(org, 'owner', draft.id)).toEqual(draft);
+});
+
+test('a copy has the whole content and settings, not the state', async () => {
+  const draft = await campaigns.create(org, 'owner', 'Ada', 'Original');
+  const content = { subject: 'Hi ? {a|b}', preheader: 'p', fromName: 'n', fromEmail: 'n@x.example', replyTo: 'r@x.example', html, text: 't', connectionId: null, tracking: { opens: false, clicks: true }, utm: { utm_source: 'me' } };
+  await campaigns.edit(org, 'owner', draft.id, content);
+  expect(await campaigns.duplicate(org, 'owner', 'Bob', draft.id)).toMatchObject({ ...content, name: 'Copy of Original', state: 'draft', version: 1, createdBy: 'Bob', archivedAt: null });
+});
+
+test('a draft that is deleted leaves nothing behind; a finished campaign can only be archived, and shown again', async () => {
+  const draft = await campaigns.create(org, 'owner', 'Ada', 'Finished');
+  const counts = () => organization.container.tenants.use(org, ({ sql }) => sql.first<{ mails: number }>('select count(*)::int as mails, (select count(*)::int from campaign) as campaigns from mail'));
+  const before = await counts();
+  await campaigns.remove(org, (await campaigns.create(org, 'owner', 'Ada', 'Deleted')).id);
+  expect(await counts()).toEqual(before);
+  await expect(campaigns.archive(org, 'owner', draft.id)).rejects.toMatchObject({ code: 'conflict' });
+  await organization.container.tenants.use(org, ({ sql }) => sql.run("update campaign set state = 'completed' where id = $1", [draft.id]));
+  await expect(campaigns.remove(org, draft.id)).rejects.toMatchObject({ code: 'conflict', message: 'Only drafts can be deleted; this campaign is completed.' });
+  const { archivedAt } = await campaigns.archive(org, 'owner', draft.id);
+  expect(archivedAt).not.toBeNull();
+  expect((await campaigns.archive(org, 'owner', draft.id)).archivedAt).toBe(archivedAt);
+  expect((await campaigns.list(org, 'owner', { limit: 50, archived: true })).data.map((row) => row.id)).toEqual([draft.id]);
+  expect((await campaigns.unarchive(org, 'owner', draft.id)).archivedAt).toBeNull();
+});
+
 test('an unknown tag blocks the launch unless it has a default', async () => {
   const draft = await campaigns.create(org, 'owner', 'Ada', 'Tags');
   await campaigns.edit(org, 'owner', draft.id, { subject: 'Hi {{ nick }}', html: `${html}{{ pet | default: "cat" }}` });

@@ -1,15 +1,19 @@
-import { randomUUID } from 'node:crypto';
+import { ForeignKeyConstraintViolationException } from '@mikro-orm/core';
 import type { Role } from '#domain/access.ts';
 import { after, refusal } from '#domain/campaign/status.ts';
 import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
+import { given } from '../../../infra/db/given.ts';
+import { Campaign, type CampaignTarget } from '../../../infra/db/organization/entities/campaign.ts';
+import { Connection } from '../../../infra/db/organization/entities/connection.ts';
+import { newId } from '../../../infra/ids.ts';
 import { compileMail } from '../../../infra/mail/content.ts';
 import { createProviders } from '../../../infra/mail/providers/registry.ts';
 import { sendTest } from '../../../infra/mail/test-mail.ts';
 import { completeUtm, loadConnection } from '../../../infra/mail/source.ts';
 import { createTrackingIds } from '../../../infra/mail/tracking-id.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
-import { estimateAudience } from '../../../search/population.ts';
+import { estimateAudience } from '../../../search/audience.ts';
 import { workflowIds } from '../../../workflows/contracts.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { z } from 'zod';
@@ -17,12 +21,9 @@ import { checkCampaign } from './checks.ts';
 import { CAMPAIGN, estimateLists, findCampaign } from './queries.ts';
 import { toCampaignRow, toCampaignView, toProgress, type CampaignRecord } from './views.ts';
 
-/** Columns a draft's author may write, by their name in the API. */
-const columns = {
-  name: 'name', subject: 'subject', preheader: 'preheader', fromName: 'from_name', fromEmail: 'from_email', replyTo: 'reply_to', html: 'html', text: 'text',
-  targets: 'targets', connectionId: 'connection_id', tracking: 'tracking', utm: 'utm',
-} as const;
-export type CampaignEdit = { readonly [K in keyof typeof columns]?: unknown } & { readonly version?: number | undefined };
+/** What a draft's author writes, and a copy takes along. */
+type Draft = Pick<Campaign, 'subject' | 'preheader' | 'fromName' | 'fromEmail' | 'replyTo' | 'html' | 'text' | 'targets' | 'connectionId' | 'tracking' | 'utm'>;
+export type CampaignEdit = { readonly [Field in keyof Draft]?: Draft[Field] | undefined } & { readonly name?: string | undefined; readonly version?: number | undefined };
 
 export type CampaignService = ReturnType<typeof createCampaignService>;
 
@@ -57,7 +58,7 @@ export function createCampaignService(container: Container) {
   });
   const view = (orgId: string, record: CampaignRecord, role: Role) => toCampaignView(record, contextOf(orgId, record, role));
 
-  async function estimateOf(tenant: Tenant, targets: CampaignRecord['targets']) {
+  async function estimateOf(tenant: Tenant, targets: readonly CampaignTarget[]) {
     if (targets.some((target) => target.kind === 'segment')) return estimateAudience(tenant, targets);
     const of = (mode: 'include' | 'exclude') => targets.filter((target) => target.mode === mode).map((target) => target.id);
     return estimateLists(tenant.sql, of('include'), of('exclude'));
@@ -86,13 +87,13 @@ export function createCampaignService(container: Container) {
     return tenants.use(orgId, async (tenant) => {
       const campaign = await find(tenant, id);
       if (isArchived && !['completed', 'failed', 'cancelled'].includes(campaign.state)) throw new AppError('conflict', `A campaign that is ${campaign.state} cannot be archived.`);
-      await tenant.sql.run(`update campaign set archived_at = ${isArchived ? 'coalesce(archived_at, now())' : 'null'}, updated_at = now() where id = $1`, [id]);
+      await tenant.em.nativeUpdate(Campaign, id, { archivedAt: isArchived ? (campaign.archivedAt ?? new Date()) : null, updatedAt: new Date() });
       return view(orgId, await find(tenant, id), role);
     });
   }
 
   /** @throws AppError `invalid` naming each list or segment that is not there */
-  async function checkTargets(tenant: Tenant, targets: CampaignRecord['targets']): Promise<void> {
+  async function checkTargets(tenant: Tenant, targets: readonly CampaignTarget[]): Promise<void> {
     const of = (kind: 'list' | 'segment') => targets.filter((target) => target.kind === kind).map((target) => target.id);
     const known = await tenant.sql.rows<{ id: string }>('select id from list where id = any($1::uuid[]) union all select id from segment where id = any($2::uuid[])', [of('list'), of('segment')]);
     const ids = new Set(known.map((row) => row.id));
@@ -100,16 +101,11 @@ export function createCampaignService(container: Container) {
     if (missing[0] !== undefined) throw new AppError('invalid', missing[0].message, missing);
   }
 
-  async function insert(tenant: Tenant, name: string, createdBy: string): Promise<string> {
-    const id = randomUUID();
-    await tenant.sql.transaction(async (tx) => {
-      const mail = await tx.first<{ no: number }>("insert into mail (kind, ref_id) values ('campaign', $1) returning no", [id]);
-      await tx.run(
-        `insert into campaign (id, mail_no, name, created_by, connection_id, from_name, from_email)
-         select $1, $2, $3, $4, n.id, coalesce(n.from_name, ''), coalesce(n.from_email, '')
-           from (select 1) one left join (select * from connection where enabled order by created_at limit 1) n on true`,
-        [id, mail?.no, name, createdBy],
-      );
+  async function insert(tenant: Tenant, name: string, createdBy: string, draft: Partial<Draft>): Promise<string> {
+    const id = newId();
+    await tenant.em.transactional(async (tx) => {
+      const [mail] = await tx.execute<[{ no: number }]>("insert into mail (kind, ref_id) values ('campaign', ?) returning no", [id]);
+      tx.create(Campaign, { id, mailNo: mail.no, name, createdBy, ...draft });
     });
     return id;
   }
@@ -131,29 +127,23 @@ export function createCampaignService(container: Container) {
         return { ...page, count: counted?.count ?? 0 };
       }),
 
+    /** A draft with the sender of the oldest connection that is enabled. */
     create: (orgId: string, role: Role, actor: string, name: string) =>
-      tenants.use(orgId, async (tenant) => view(orgId, await find(tenant, await insert(tenant, name, actor)), role)),
+      tenants.use(orgId, async (tenant) => {
+        const connection = await tenant.em.findOne(Connection, { enabled: true }, { orderBy: { createdAt: 'asc' } });
+        const draft = connection === null ? {} : { connectionId: connection.id, fromName: connection.fromName ?? '', fromEmail: connection.fromEmail ?? '' };
+        return view(orgId, await find(tenant, await insert(tenant, name, actor, draft)), role);
+      }),
 
     get: (orgId: string, role: Role, id: string) => tenants.use(orgId, async (tenant) => view(orgId, await find(tenant, id), role)),
 
     /** @throws AppError `conflict` when it is no draft any more or somebody else saved in between */
-    edit: (orgId: string, role: Role, id: string, edit: CampaignEdit) =>
+    edit: (orgId: string, role: Role, id: string, { version, ...edit }: CampaignEdit) =>
       tenants.use(orgId, async (tenant) => {
-        const changes = Object.entries(columns).filter(([field]) => edit[field as keyof typeof columns] !== undefined);
-        const values = changes.map(([field]) => {
-          const value = edit[field as keyof typeof columns];
-          return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+        if (edit.targets !== undefined) await checkTargets(tenant, edit.targets);
+        const touched = await tenant.em.nativeUpdate(Campaign, { id, state: 'draft', ...given({ version }) }, { ...given(edit), updatedAt: new Date() }).catch((error: unknown) => {
+          throw error instanceof ForeignKeyConstraintViolationException ? refuse('connectionId', 'This connection does not exist.') : error;
         });
-        if (typeof edit.connectionId === 'string') {
-          const known = await tenant.sql.first('select 1 from connection where id = $1', [edit.connectionId]);
-          if (known === undefined) throw refuse('connectionId', 'This connection does not exist.');
-        }
-        if (edit.targets !== undefined) await checkTargets(tenant, edit.targets as CampaignRecord['targets']);
-        const sets = changes.map(([, column], i) => `${column} = $${i + 3}`);
-        const touched = await tenant.sql.run(
-          `update campaign set ${[...sets, 'version = version + 1', 'updated_at = now()'].join(', ')} where id = $1 and state = 'draft' and ($2::int is null or version = $2)`,
-          [id, edit.version ?? null, ...values],
-        );
         const campaign = await find(tenant, id);
         if (touched === 0) throw new AppError('conflict', campaign.state === 'draft' ? 'Somebody else saved this campaign meanwhile. Load it again.' : `A campaign that is ${campaign.state} cannot be edited.`);
         return view(orgId, campaign, role);
@@ -162,9 +152,9 @@ export function createCampaignService(container: Container) {
     remove: (orgId: string, id: string): Promise<void> =>
       tenants.use(orgId, async (tenant) => {
         const campaign = await find(tenant, id);
-        const removed = await tenant.sql.transaction(async (tx) => {
-          const count = await tx.run("delete from campaign where id = $1 and state = 'draft'", [id]);
-          if (count === 1) await tx.run('delete from mail where no = $1', [campaign.mailNo]);
+        const removed = await tenant.em.transactional(async (tx) => {
+          const count = await tx.nativeDelete(Campaign, { id, state: 'draft' });
+          if (count === 1) await tx.execute('delete from mail where no = ?', [campaign.mailNo]);
           return count;
         });
         if (removed === 0) throw new AppError('conflict', `Only drafts can be deleted; this campaign is ${campaign.state}.`);
@@ -228,10 +218,8 @@ export function createCampaignService(container: Container) {
     /** Copies all but state and numbers. */
     duplicate: (orgId: string, role: Role, actor: string, id: string) =>
       tenants.use(orgId, async (tenant) => {
-        const campaign = await find(tenant, id);
-        const copy = await insert(tenant, `Copy of ${campaign.name}`.slice(0, 150), actor);
-        const copied = Object.values(columns).filter((column) => column !== 'name');
-        await tenant.sql.run(`update campaign c set (${copied.join(', ')}) = (select ${copied.join(', ')} from campaign o where o.id = $2) where c.id = $1`, [copy, id]);
+        const { name, subject, preheader, fromName, fromEmail, replyTo, html, text, targets, connectionId, tracking, utm } = await find(tenant, id);
+        const copy = await insert(tenant, `Copy of ${name}`.slice(0, 150), actor, { subject, preheader, fromName, fromEmail, replyTo, html, text, targets, connectionId, tracking, utm });
         return view(orgId, await find(tenant, copy), role);
       }),
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { allowedActions, type CampaignAction, type CampaignState } from '#domain/campaign/status.ts';
+import { allowedActions, type CampaignAction } from '#domain/campaign/status.ts';
 import type { Role } from '#domain/access.ts';
+import type { Campaign } from '../../../infra/db/organization/entities/campaign.ts';
 
 export const target = z.strictObject({ kind: z.enum(['list', 'segment']), id: z.uuid(), mode: z.enum(['include', 'exclude']).default('include') });
 const state = z.enum(['draft', 'scheduled', 'running', 'paused', 'completed', 'failed', 'cancelled']);
@@ -24,14 +25,7 @@ export const CampaignRowView = z.object(rowShape);
 export const CampaignView = z.object({ ...rowShape, html: z.string(), text: z.string() });
 
 /** A campaign with its counters, as the queries of the service read it. */
-export interface CampaignRecord {
-  readonly id: string; readonly mailNo: number; readonly name: string; readonly subject: string; readonly preheader: string;
-  readonly fromName: string; readonly fromEmail: string; readonly replyTo: string; readonly html: string; readonly text: string;
-  readonly targets: z.infer<typeof target>[]; readonly connectionId: string | null;
-  readonly tracking: { opens: boolean; clicks: boolean }; readonly utm: Record<string, string>;
-  readonly state: CampaignState; readonly phase: string | null; readonly reason: string | null; readonly stateDetail: string | null;
-  readonly version: number; readonly createdBy: string; readonly createdAt: Date; readonly updatedAt: Date;
-  readonly launchedAt: Date | null; readonly endedAt: Date | null; readonly archivedAt: Date | null;
+export interface CampaignRecord extends Campaign {
   readonly recipients: number; readonly sent: number; readonly failed: number; readonly skipped: number; readonly inDoubt: number;
   readonly opened: number; readonly clicked: number; readonly unsubscribed: number; readonly bounced: number;
 }

@@ -1,24 +1,22 @@
-import { randomUUID } from 'node:crypto';
+import { ForeignKeyConstraintViolationException, LockMode, raw, UniqueConstraintViolationException, type EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
 import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
+import { given } from '../../../infra/db/given.ts';
+import { Connection, type ConnectionSettings } from '../../../infra/db/organization/entities/connection.ts';
+import { newId } from '../../../infra/ids.ts';
 import { createProviders } from '../../../infra/mail/providers/registry.ts';
 import { loadConnection, secretPlace } from '../../../infra/mail/source.ts';
 import { tryConnection } from '../../../infra/mail/test-mail.ts';
-import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { toFieldErrors } from '../../http/problem.ts';
-import { toConnectionView, type ConnectionRecord } from './views.ts';
+import { toConnectionView } from './views.ts';
 
 export interface ConnectionEdit {
-  readonly version?: number | undefined; readonly name?: string | undefined; readonly host?: string | undefined; readonly port?: number | null | undefined; readonly secure?: string | undefined;
+  readonly version?: number | undefined; readonly name?: string | undefined; readonly host?: string | undefined; readonly port?: number | null | undefined; readonly secure?: ConnectionSettings['secure'];
   readonly username?: string | undefined; readonly password?: string | undefined; readonly fromEmail?: string | null | undefined; readonly fromName?: string | null | undefined;
   readonly parallel?: number | undefined; readonly enabled?: boolean | undefined;
 }
-
-const CONNECTION = `select n.id, n.name, n.vendor, n.settings, n.secret is not null as "passwordSet", n.from_email as "fromEmail", n.from_name as "fromName", n.parallel, n.enabled, n.health,
-  n.health_reason as "healthReason", n.version, n.created_at as "createdAt", n.updated_at as "updatedAt",
-  (select count(*)::int from campaign c where c.connection_id = n.id and c.archived_at is null) as "usedBy" from connection n`;
 
 export type ConnectionService = ReturnType<typeof createConnectionService>;
 
@@ -26,70 +24,69 @@ export type ConnectionService = ReturnType<typeof createConnectionService>;
 export function createConnectionService({ tenants, secrets, config, clock }: Container) {
   const providers = createProviders(config, secrets);
 
-  async function find(tenant: Tenant, id: string): Promise<ConnectionRecord> {
-    const record = await tenant.sql.first<ConnectionRecord>(`${CONNECTION} where n.id = $1`, [id]);
-    if (record === undefined) throw notFound('connection');
-    return record;
-  }
+  const find = (em: EntityManager, id: string, lock: LockMode = LockMode.NONE) => em.findOneOrFail(Connection, id, { lockMode: lock, failHandler: () => notFound('connection') });
 
-  function settingsOf(vendor: string, values: Record<string, unknown>): Record<string, unknown> {
-    const given = vendor === 'catcher' ? {} : Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null));
-    const parsed = providers.get(vendor).settings.safeParse(given);
+  function settingsOf(vendor: Connection['vendor'], values: Readonly<Record<string, unknown>>): ConnectionSettings {
+    const filled = vendor === 'catcher' ? {} : Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null));
+    const parsed = providers.get(vendor).settings.safeParse(filled);
     if (parsed.success) return parsed.data;
     throw new AppError('invalid', 'This connection cannot be saved yet.', toFieldErrors(parsed.error.issues));
   }
 
-  const nameTaken = (error: unknown): unknown => ((error as { code?: string }).code === '23505' ? refuse('name', 'There is a connection of this name already.') : error);
+  /** No password is null. */
+  const seal = (orgId: string, id: string, password = '') => (password === '' ? null : secrets.seal(JSON.stringify({ password }), secretPlace(orgId, id)));
+
+  const nameTaken = (error: unknown): never => {
+    throw error instanceof UniqueConstraintViolationException ? refuse('name', 'There is a connection of this name already.') : error;
+  };
 
   return {
     list: (orgId: string, query: ListQuery) =>
-      tenants.use(orgId, async ({ sql }) => {
+      tenants.use(orgId, async ({ em }) => {
         const at = decodeCursor(query.cursor, z.tuple([z.string(), z.uuid()]));
-        const rows = await sql.rows<ConnectionRecord>(`${CONNECTION} where $1::text is null or (lower(n.name), n.id) > ($1, $2::uuid) order by lower(n.name), n.id limit $3`, [at?.[0] ?? null, at?.[1] ?? null, query.limit + 1]);
-        const page = toPage(rows, query.limit, (row) => [row.name.toLowerCase(), row.id], toConnectionView);
-        return query.count === true ? { ...page, count: (await sql.first<{ count: number }>('select count(*)::int as count from connection'))?.count ?? 0 } : page;
+        const rows = await em.find(Connection, at === null ? {} : { [raw('(lower(name), id) > (lower(?), ?)', at)]: [] }, { orderBy: [{ [raw('lower(name)')]: 'asc' }, { id: 'asc' }], limit: query.limit + 1 });
+        const page = toPage(rows, query.limit, (row) => [row.name, row.id], toConnectionView);
+        return query.count === true ? { ...page, count: await em.count(Connection) } : page;
       }),
 
-    get: (orgId: string, id: string) => tenants.use(orgId, async (tenant) => toConnectionView(await find(tenant, id))),
+    get: (orgId: string, id: string) => tenants.use(orgId, async ({ em }) => toConnectionView(await find(em, id))),
 
-    create: (orgId: string, vendor: string, edit: ConnectionEdit & { readonly name: string }) =>
-      tenants.use(orgId, async (tenant) => {
-        const id = randomUUID();
-        const settings = settingsOf(vendor, { host: edit.host, port: edit.port, secure: edit.secure, username: edit.username });
-        const secret = edit.password === undefined || edit.password === '' ? null : secrets.seal(JSON.stringify({ password: edit.password }), secretPlace(orgId, id));
-        await tenant.sql.run(
-          'insert into connection (id, name, vendor, settings, secret, from_email, from_name, parallel, enabled) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)',
-          [id, edit.name, vendor, JSON.stringify(settings), secret, edit.fromEmail ?? null, edit.fromName ?? null, edit.parallel ?? 20, edit.enabled ?? true],
-        ).catch((error: unknown) => { throw nameTaken(error); });
-        return toConnectionView(await find(tenant, id));
+    create: (orgId: string, vendor: Connection['vendor'], { host, port, secure, username, password, ...edit }: ConnectionEdit & { readonly name: string }) =>
+      tenants.use(orgId, async ({ em }) => {
+        const id = newId();
+        const connection = em.create(Connection, {
+          id, vendor, name: edit.name, settings: settingsOf(vendor, { host, port, secure, username }), secret: seal(orgId, id, password),
+          fromEmail: null, fromName: null, healthReason: null, usedBy: 0, ...given(edit),
+        });
+        await em.flush().catch(nameTaken);
+        return toConnectionView(connection);
       }),
 
-    edit: (orgId: string, id: string, edit: ConnectionEdit) =>
-      tenants.use(orgId, async (tenant) => {
-        const now = await find(tenant, id);
-        const settings = settingsOf(now.vendor, { ...now.settings, ...Object.fromEntries(Object.entries({ host: edit.host, port: edit.port, secure: edit.secure, username: edit.username }).filter(([, value]) => value !== undefined)) });
-        const secret = edit.password === undefined ? null : edit.password === '' ? '' : secrets.seal(JSON.stringify({ password: edit.password }), secretPlace(orgId, id));
-        const touched = await tenant.sql.run(
-          `update connection set name = coalesce($3, name), settings = $4, secret = case when $5::text is null then secret else nullif($5, '') end,
-                  from_email = case when $6 then $7 else from_email end, from_name = case when $8 then $9 else from_name end, parallel = coalesce($10, parallel), enabled = coalesce($11, enabled),
-                  health = 'unknown', health_reason = null, version = version + 1, updated_at = now() where id = $1 and ($2::int is null or version = $2)`,
-          [id, edit.version ?? null, edit.name ?? null, JSON.stringify(settings), secret, edit.fromEmail !== undefined, edit.fromEmail ?? null, edit.fromName !== undefined, edit.fromName ?? null, edit.parallel ?? null, edit.enabled ?? null],
-        ).catch((error: unknown) => { throw nameTaken(error); });
-        if (touched === 0) throw new AppError('conflict', 'Somebody else saved this connection meanwhile. Load it again.');
-        return toConnectionView(await find(tenant, id));
+    /** What is not named stays; an empty password takes it away. The health is unknown until the next test. */
+    edit: (orgId: string, id: string, { version, host, port, secure, username, password, ...changes }: ConnectionEdit) =>
+      tenants.use(orgId, async ({ em }) => {
+        // Locked, not only versioned: without a version the edit still starts from the newest settings.
+        const edited = await em.transactional(async (tx) => {
+          const connection = await find(tx, id, LockMode.PESSIMISTIC_WRITE);
+          if (version !== undefined && version !== connection.version) throw new AppError('conflict', 'Somebody else saved this connection meanwhile. Load it again.');
+          const settings = settingsOf(connection.vendor, { ...connection.settings, ...given({ host, port, secure, username }) });
+          const secret = password === undefined ? connection.secret : seal(orgId, id, password);
+          return tx.assign(connection, { ...given(changes), settings, secret, health: 'unknown', healthReason: null, updatedAt: new Date() });
+        }).catch(nameTaken);
+        return toConnectionView(edited);
       }),
 
     remove: (orgId: string, id: string): Promise<void> =>
-      tenants.use(orgId, async (tenant) => {
-        await find(tenant, id);
-        const removed = await tenant.sql.run('delete from connection n where id = $1 and not exists (select 1 from campaign c where c.connection_id = n.id)', [id]);
-        if (removed === 0) throw new AppError('conflict', 'Campaigns use this connection. Disable it instead.');
+      tenants.use(orgId, async ({ em }) => {
+        await em.remove(await find(em, id)).flush().catch((error: unknown) => {
+          throw error instanceof ForeignKeyConstraintViolationException ? new AppError('conflict', 'Campaigns use this connection. Disable it instead.') : error;
+        });
       }),
 
     /** Signs in and sends one simple mail; the connection's health is what came of it. */
     test: (orgId: string, id: string, recipient: string) =>
       tenants.use(orgId, async (tenant) => {
-        const record = await find(tenant, id);
+        const record = await find(tenant.em, id);
         const connection = await loadConnection(tenant, secrets, id);
         if (connection === undefined) throw notFound('connection');
         const from = record.fromEmail ?? `hello@${tenant.org.slug}.example`;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Connection } from '../../../infra/db/organization/entities/connection.ts';
 
 export const vendors = ['catcher', 'smtp'] as const;
 
@@ -9,17 +10,11 @@ export const ConnectionView = z.object({
 });
 export const ConnectionTestView = z.object({ ok: z.boolean(), stage: z.string(), message: z.string(), reply: z.string().nullable() });
 
-export interface ConnectionRecord {
-  readonly id: string; readonly name: string; readonly vendor: (typeof vendors)[number]; readonly settings: { host?: string; port?: number; secure?: 'starttls' | 'tls' | 'none'; username?: string };
-  readonly passwordSet: boolean; readonly fromEmail: string | null; readonly fromName: string | null; readonly parallel: number; readonly enabled: boolean;
-  readonly health: 'unknown' | 'healthy' | 'broken'; readonly healthReason: string | null; readonly usedBy: number; readonly version: number; readonly createdAt: Date; readonly updatedAt: Date;
-}
-
-export function toConnectionView(record: ConnectionRecord): z.infer<typeof ConnectionView> {
-  const { settings } = record;
+export function toConnectionView(connection: Connection): z.infer<typeof ConnectionView> {
+  const { settings } = connection;
   return {
-    id: record.id, name: record.name, vendor: record.vendor, host: settings.host ?? '', port: settings.port ?? null, secure: settings.secure ?? 'none', username: settings.username ?? '',
-    passwordSet: record.passwordSet, fromEmail: record.fromEmail, fromName: record.fromName, parallel: record.parallel, enabled: record.enabled,
-    health: record.health, healthReason: record.healthReason, usedBy: record.usedBy, version: record.version, createdAt: record.createdAt.toISOString(), updatedAt: record.updatedAt.toISOString(),
+    id: connection.id, name: connection.name, vendor: connection.vendor, host: settings.host ?? '', port: settings.port ?? null, secure: settings.secure ?? 'none', username: settings.username ?? '',
+    passwordSet: connection.secret !== null, fromEmail: connection.fromEmail, fromName: connection.fromName, parallel: connection.parallel, enabled: connection.enabled,
+    health: connection.health, healthReason: connection.healthReason, usedBy: connection.usedBy, version: connection.version, createdAt: connection.createdAt.toISOString(), updatedAt: connection.updatedAt.toISOString(),
   };
 }

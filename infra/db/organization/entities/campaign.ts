@@ -1,12 +1,18 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import type { CampaignState } from '#domain/campaign/status.ts';
 
-export type CampaignTarget = { readonly kind: 'list' | 'segment'; readonly id: string; readonly mode: 'include' | 'exclude' };
+export interface CampaignTarget {
+  readonly kind: 'list' | 'segment';
+  readonly id: string;
+  readonly mode: 'include' | 'exclude';
+}
 
 const schema = defineEntity({
   name: 'Campaign',
   tableName: 'campaign',
   properties: {
     id: p.uuid().primary(),
+    /** Its number as a source of mail: what its messages, links and counters are kept under. */
     mailNo: p.integer(),
     name: p.text(),
     subject: p.text().default(''),
@@ -16,22 +22,22 @@ const schema = defineEntity({
     replyTo: p.text().default(''),
     html: p.text().default(''),
     text: p.text().default(''),
-    targets: p.json<CampaignTarget[]>().default('[]'),
-    connectionId: p.uuid().nullable(),
-    tracking: p.json<{ opens: boolean; clicks: boolean }>(),
-    utm: p.json<Record<string, string>>(),
-    state: p.text().$type<'draft' | 'scheduled' | 'running' | 'paused' | 'completed' | 'failed' | 'cancelled'>().default('draft'),
-    phase: p.text().nullable(),
+    targets: p.json<CampaignTarget[]>().defaultRaw("'[]'"),
+    connectionId: p.uuid().strictNullable(),
+    tracking: p.json<{ opens: boolean; clicks: boolean }>().defaultRaw(`'{"opens": true, "clicks": true}'`),
+    utm: p.json<Record<string, string>>().defaultRaw("'{}'"),
+    state: p.text().$type<CampaignState>().default('draft'),
+    phase: p.text().strictNullable(),
     /** Why it is paused or failed: one of the reasons of the lifecycle. */
-    reason: p.text().nullable(),
-    stateDetail: p.text().nullable(),
+    reason: p.text().strictNullable(),
+    stateDetail: p.text().strictNullable(),
     version: p.integer().version().default(1),
     createdBy: p.text(),
     createdAt: p.datetime().onCreate(() => new Date()),
     updatedAt: p.datetime().onCreate(() => new Date()).onUpdate(() => new Date()),
-    launchedAt: p.datetime().nullable(),
-    endedAt: p.datetime().nullable(),
-    archivedAt: p.datetime().nullable(),
+    launchedAt: p.datetime().strictNullable(),
+    endedAt: p.datetime().strictNullable(),
+    archivedAt: p.datetime().strictNullable(),
   },
 });
 

@@ -1,4 +1,11 @@
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, p, type Opt } from '@mikro-orm/core';
+
+export interface ConnectionSettings {
+  readonly host?: string;
+  readonly port?: number;
+  readonly secure?: 'starttls' | 'tls' | 'none';
+  readonly username?: string;
+}
 
 const schema = defineEntity({
   name: 'Connection',
@@ -6,21 +13,24 @@ const schema = defineEntity({
   properties: {
     id: p.uuid().primary(),
     /** Short number in ledger rows; given by the database. */
-    no: p.smallint().generated('identity').nullable(),
+    no: p.smallint().generated('identity').$type<Opt<number>>(),
     name: p.text(),
-    vendor: p.text(),
-    settings: p.json<Record<string, unknown>>().default('{}'),
+    vendor: p.text().$type<'catcher' | 'smtp'>(),
+    settings: p.json<ConnectionSettings>().defaultRaw("'{}'"),
     /** Sealed JSON of passwords and keys, bound to `org|connection|secret|id`; never returned. */
-    secret: p.text().nullable().hidden(),
-    fromEmail: p.text().nullable(),
-    fromName: p.text().nullable(),
+    secret: p.text().strictNullable().hidden(),
+    fromEmail: p.text().strictNullable(),
+    fromName: p.text().strictNullable(),
     parallel: p.smallint().default(20),
     enabled: p.boolean().default(true),
+    /** What the last test or send found: written beside the versions, for it is no configuration. */
     health: p.text().$type<'unknown' | 'healthy' | 'broken'>().default('unknown'),
-    healthReason: p.text().nullable(),
+    healthReason: p.text().strictNullable(),
     version: p.integer().version().default(1),
     createdAt: p.datetime().onCreate(() => new Date()),
     updatedAt: p.datetime().onCreate(() => new Date()).onUpdate(() => new Date()),
+    /** Campaigns that would have to choose another if it went; archived ones do not count. */
+    usedBy: p.integer().formula((connection) => `(select count(*)::int from campaign c where c.connection_id = ${connection.id} and c.archived_at is null)`),
   },
 });
 

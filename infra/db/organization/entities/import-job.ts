@@ -1,4 +1,4 @@
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, p, type Opt } from '@mikro-orm/core';
 
 export type ImportState = 'uploaded' | 'queued' | 'validating' | 'running' | 'completed' | 'failed' | 'cancelled';
 
@@ -7,6 +7,9 @@ const schema = defineEntity({
   tableName: 'import_job',
   properties: {
     id: p.uuid().primary(),
+    /** Its number in `customer.imports`; given by the database. */
+    no: p.integer().generated('identity').$type<Opt<number>>(),
+    kind: p.text().$type<'customers' | 'suppressions'>().default('customers'),
     listId: p.uuid().nullable(),
     listName: p.text(),
     fileName: p.text(),
@@ -27,9 +30,10 @@ const schema = defineEntity({
     createdAt: p.datetime().onCreate(() => new Date()),
     startedAt: p.datetime().nullable(),
     endedAt: p.datetime().nullable(),
+    fileRemovedAt: p.datetime().nullable(),
   },
 });
 
-/** One upload of customers: the file, what to do with it, how far it is. */
+/** One upload of customers or suppressions: the file, what to do with it, how far it is. */
 export class ImportJob extends schema.class {}
 schema.setClass(ImportJob);
