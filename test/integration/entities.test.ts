@@ -22,9 +22,11 @@ const entities = organizationEntities.map((entity) => ({ name: entity.name, enti
 test.each(entities)('$name has the columns of its table, of the same type, nullability and default', async ({ entity }) => {
   const { mapped, made } = await organization.container.tenants.use(organization.orgId, async ({ em, sql }) => {
     const { tableName, props } = em.getMetadata().get<object>(entity);
+    // A view shows what its table promises.
     const made = await sql.rows<Column>(
-      `select column_name as name, udt_name::regtype::text as type, is_nullable = 'YES' as nullable, column_default as default
-         from information_schema.columns where table_schema = 'public' and table_name = $1 order by column_name`, [tableName]);
+      `select column_name as name, udt_name::regtype::text as type, is_nullable = 'YES' as nullable, column_default as default from information_schema.columns
+        where table_schema = 'public' and table_name = coalesce((select min(table_name) from information_schema.view_column_usage where view_name = $1), $1)
+          and column_name in (select column_name from information_schema.columns where table_schema = 'public' and table_name = $1)`, [tableName]);
     const mapped = props.filter((prop) => prop.persist !== false).map((prop) => ({ name: prop.fieldNames[0]!, type: prop.columnTypes[0]!, nullable: prop.nullable === true, default: prop.defaultRaw ?? null }));
     // Both spell types and defaults in their own way: Postgres reads them.
     const read = async (column: Column): Promise<Column> => (await sql.first<Column>(
