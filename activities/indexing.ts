@@ -84,8 +84,8 @@ export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>
   });
 }
 
-/** @returns the number of rows that are gone */
-async function drainRound(tenant: Tenant, alive: () => void): Promise<number> {
+/** One round of everything but sent mail. @returns the number of rows that are gone */
+export async function drainRound(tenant: Tenant, alive: () => void): Promise<number> {
   const rows = await tenant.sql.rows<OutboxRow>(NEXT_ROWS, [ROUND_IDS]);
   if (rows.length === 0) return 0;
   const events = rows.filter((row) => row.topic === 'event');
@@ -112,7 +112,7 @@ export async function keepFailures(sql: Pick<Sql, 'run'>, failures: readonly Ind
 }
 
 /** Who was sent what since the last round; their documents follow by an outbox row of the same transaction. */
-async function applySentRound(tenant: Tenant): Promise<{ taken: number; isFlowing: boolean }> {
+export async function applySentRound(tenant: Tenant): Promise<{ taken: number; isFlowing: boolean }> {
   const newest = (await tenant.sql.first<{ age: number | null }>(`select (extract(epoch from now() - max(created_at)) * 1000)::float8 as age from outbox where topic = 'sent'`))?.age ?? null;
   if (newest === null) return { taken: 0, isFlowing: false };
   const isFlowing = newest < SENT_IS_OVER_MS;

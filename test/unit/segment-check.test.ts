@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { checkRule, listsOf, mentionsField } from '#domain/segment/ast.ts';
+import { mentionsField, mentionsOf, type Rule, type RuleContext } from '#domain/segment/ast.ts';
+import { checkRule } from '#domain/segment/check.ts';
 import { operators, type OperatorRow } from '#domain/segment/operators.ts';
 
 const catalogue = [
@@ -7,7 +8,12 @@ const catalogue = [
   { no: 2, key: 'born', label: 'Born', type: 'date', slot: 'd0' },
   { no: 3, key: 'city', label: 'City of birth', type: 'number', slot: 'n0' },
 ] as const;
-const context = { catalogue, zone: 'UTC', lists: new Set(['l1']) };
+const inner: Rule = { op: 'and', parts: [{ field: 'city', operator: 'is_set' }] };
+const context: RuleContext = {
+  catalogue, zone: 'UTC', now: Date.UTC(2026, 0, 31), lists: { l1: 'Friends' },
+  segments: { s1: { name: 'Known', rule: inner }, s2: { name: 'Second', rule: { op: 'and', parts: [{ segment: 's3', in: true }] } }, s3: { name: 'Third', rule: { op: 'and', parts: [{ segment: 's2', in: true }] } } },
+  sources: { c1: { kind: 'campaign', name: 'Spring', mails: [{ no: 1 }] } }, customEvents: { bought: 1 },
+};
 const check = (...parts: unknown[]) => checkRule({ op: 'and', parts }, context).map(({ field, message }) => `${field}: ${message}`);
 
 test.each<[string, unknown, RegExp]>([
@@ -28,6 +34,18 @@ test.each<[string, unknown, RegExp]>([
   ['a list without a side', { list: 'l1' }, /\.in: Expected true/],
   ['a group without parts', { op: 'or' }, /\.parts: Expected a list/],
   ['a kind of group that does not exist', { op: 'xor', parts: [] }, /\.op: Expected and, or, or not/],
+  ['a segment that is gone', { segment: 's9', in: true }, /\.segment: This segment does not exist any more/],
+  ['an event that does not exist', { event: 'yawned', operator: 'has_done' }, /\.event: Expected one of sent, /],
+  ['an event operator that does not exist', { event: 'opened', operator: 'is' }, /\.operator: Expected one of has_done/],
+  ['a window of no unit', { event: 'opened', operator: 'has_done', window: { last: 3, unit: 'FORTNIGHT' } }, /\.window: Expected one of MINUTE/],
+  ['half a day', { event: 'opened', operator: 'has_done', window: { last: 0.5, unit: 'DAY' } }, /\.window: Expected a whole number/],
+  ['a campaign that is gone', { event: 'opened', operator: 'has_done', campaign: 'c2' }, /\.campaign: This campaign does not exist any more/],
+  ['a number of times with a window', { event: 'opened', operator: 'has_done_at_least', times: 2, window: { last: 1, unit: 'DAY' } }, /\.window: “At least N times” counts all mail/],
+  ['no number of times', { event: 'opened', operator: 'has_done_at_least' }, /\.times: Expected a whole number/],
+  ['machines that bounce', { event: 'bounced', operator: 'has_done', machine: true }, /\.machine: Expected true or false, for opened and clicked/],
+  ['a custom event nobody has heard of', { event: 'custom', name: 'sold', operator: 'has_done' }, /\.name: No custom event "sold" has arrived/],
+  ['a name of a mail event', { event: 'opened', name: 'bought', operator: 'has_done' }, /\.name: Only custom events have a name/],
+  ['half a day of a date', { field: 'born', operator: 'in_last_days', value: 1.5 }, /\.value: Expected a whole number of days/],
   ['nothing', null, /rule\.parts\[0\]: Expected a group or a condition/],
 ])('a rule refuses %s by path', (_, part, expected) => {
   expect(check(part)).toEqual([expect.stringMatching(expected)]);
@@ -39,7 +57,7 @@ test('every operator takes every type it names', () => {
   for (const [operator, row] of Object.entries(operators) as [string, OperatorRow][]) {
     for (const type of row.types) {
       const one = samples[type];
-      const value = row.takes === 'none' ? undefined : row.takes === 'one' ? one : [one, one];
+      const value = row.takes === 'none' ? undefined : row.takes === 'one' ? one : row.takes === 'days' ? 3 : [one, one];
       expect(check({ field: fields[type], operator, ...(value === undefined ? {} : { value }) }), `${operator} ${type}`).toEqual([]);
     }
   }
@@ -66,6 +84,24 @@ test('depth and size are bounded without recursion', () => {
   expect(check(...Array.from({ length: 10_001 }, () => condition))).toEqual(['rule: A rule holds at most 10,000 conditions.']);
 });
 
-test('lists of a rule are found wherever they stand', () => {
-  expect(listsOf({ op: 'and', parts: [{ list: 'a', in: true }, { op: 'not', parts: [{ list: 'b', in: false }, { list: 'a', in: true }] }] }).sort()).toEqual(['a', 'b']);
+test('what a rule mentions is found wherever it stands', () => {
+  expect(mentionsOf({ op: 'and', parts: [
+    { list: 'a', in: true }, { op: 'not', parts: [{ list: 'b', in: false }, { list: 'a', in: true }, { segment: 's', in: true }] },
+    { event: 'opened', operator: 'has_done', campaign: 'c' }, { event: 'sent', operator: 'has_done', journey: 'j' }, { event: 'custom', name: 'bought', operator: 'has_done' },
+  ] })).toEqual({ lists: expect.toSatisfy((found: string[]) => found.sort().join() === 'a,b') as unknown, segments: ['s'], campaigns: ['c'], journeys: ['j'], customEvents: ['bought'] });
+});
+
+test('segments that ask for each other are refused, with the circle in words', () => {
+  const asks = (id: string): Rule => ({ op: 'and', parts: [{ segment: id, in: true }] });
+  expect(checkRule(asks('s1'), context, 'rule', 's0')).toEqual([]);
+  expect(checkRule(asks('s1'), context, 'rule', 's1')).toEqual([{ field: 'rule', message: 'Segments would go round in a circle: “this segment” asks for “this segment”.' }]);
+  expect(checkRule(asks('s2'), context)).toEqual([{ field: 'rule', message: 'Segments would go round in a circle: “Second” asks for “Third” asks for “Second”.' }]);
+});
+
+test('what a rule asks for through segments counts as its own', () => {
+  const twice = (id: string): Rule => ({ op: 'and', parts: Array.from({ length: 10 }, () => ({ segment: id, in: true })) });
+  const segments: Record<string, { name: string; rule: Rule }> = { s0: { name: 'S0', rule: inner } };
+  for (let i = 1; i < 6; i++) segments[`s${i}`] = { name: `S${i}`, rule: twice(`s${i - 1}`) };
+  expect(checkRule(twice('s2'), { ...context, segments })).toEqual([]);
+  expect(checkRule(twice('s5'), { ...context, segments })[0]?.message).toMatch(/^With the segments it asks for, this rule has 2,111,110 conditions/);
 });

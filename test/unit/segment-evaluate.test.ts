@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { pack } from '#domain/customer/activity.ts';
 import { toDocument, type CustomerRow } from '#domain/customer/document.ts';
 import type { CustomField } from '#domain/customer/fields.ts';
-import type { Node } from '#domain/segment/ast.ts';
+import type { Node, RuleContext } from '#domain/segment/ast.ts';
 import { evaluate } from '#domain/segment/evaluate.ts';
 
 const catalogue: CustomField[] = [
@@ -10,12 +11,14 @@ const catalogue: CustomField[] = [
   { no: 3, key: 'spent', label: 'Spent', type: 'number', slot: null },
 ];
 const zone = 'America/New_York';
+const NOW = Date.UTC(2026, 2, 31, 16);
 const ada: CustomerRow = {
   id: 1, email: 'Ada@Example.edu', firstName: 'Ada', lastName: null, phone: '', city: ' London ', country: 'GB', score: 10, timezone: null,
   custom: { plan: 'Premium', joined: '2026-03-08', spent: 'a lot' }, isUnsubscribed: false, isBounced: false, isSuppressed: false, mailable: true,
-  lists: ['friends'], createdAt: Date.UTC(2026, 0, 31, 4, 59, 59, 999), updatedAt: 0,
+  lists: ['friends'], activity: { opened_last: String(NOW - 86_400_000), opened_count: '2', opened_in: `{${pack(1, NOW / 1_000 - 86_400)}}` }, createdAt: Date.UTC(2026, 0, 31, 4, 59, 59, 999), updatedAt: 0,
 };
-const holds = (...parts: Node[]) => evaluate({ op: 'and', parts }, toDocument(ada, catalogue, zone), { catalogue, zone });
+const context: RuleContext = { catalogue, zone, now: NOW, lists: {}, segments: {}, sources: { c1: { kind: 'campaign', name: 'Spring', mails: [{ no: 1 }] } }, customEvents: {} };
+const holds = (...parts: Node[]) => evaluate({ op: 'and', parts }, toDocument(ada, catalogue, zone), context);
 
 test.each<[boolean, string, Node]>([
   [true, 'text is compared without case and blanks', { field: 'city', operator: 'equals', value: 'LONDON  ' }],
@@ -37,6 +40,15 @@ test.each<[boolean, string, Node]>([
   [true, 'a value that no longer fits is missing', { field: 'score', operator: 'not_equals', value: 'ten' }],
   [true, 'membership', { list: 'friends', in: true }],
   [true, 'a list nobody knows has no members', { list: 'gone', in: false }],
+  [true, 'a span ends now and begins a day ago, that instant included', { event: 'opened', operator: 'has_done', window: { last: 1, unit: 'DAY' } }],
+  [false, 'and not a minute more', { event: 'opened', operator: 'has_done', window: { last: 1_439, unit: 'MINUTE' } }],
+  [true, 'with the campaign she opened', { event: 'opened', operator: 'has_done', campaign: 'c1', window: { last: 1, unit: 'WEEK' } }],
+  [false, 'and with none that is gone', { event: 'opened', operator: 'has_done', campaign: 'c2' }],
+  [true, 'never clicked', { event: 'clicked', operator: 'has_not_done' }],
+  [true, 'counts', { event: 'opened', operator: 'has_done_at_least', times: 2 }],
+  [false, 'to the number', { event: 'opened', operator: 'has_done_at_least', times: 3 }],
+  [true, 'an anniversary counts from today on', { field: 'created_at', operator: 'anniversary_within', value: 305 }],
+  [false, 'and ends with its day', { field: 'created_at', operator: 'anniversary_within', value: 304 }],
   [true, 'an empty AND is true', { op: 'and', parts: [] }],
   [false, 'an empty OR is false', { op: 'or', parts: [] }],
   [true, 'an empty NOT is true', { op: 'not', parts: [] }],
