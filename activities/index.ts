@@ -1,8 +1,10 @@
 import { engineOf } from '../infra/mail/create-engine.ts';
 import type { Container } from '../infra/container.ts';
 import { createCampaignActivities } from './campaign.ts';
+import { createFieldActivities } from './fields.ts';
 import { createImportActivities } from './imports.ts';
 import { createIndexingActivities } from './indexing.ts';
+import { createListActivities } from './lists.ts';
 import { createOrganizationActivities } from './organization.ts';
 import { createReindexActivities } from './reindex.ts';
 import { createSendActivities } from './send.ts';
@@ -22,6 +24,8 @@ export function createActivities(container: Container) {
       ...createIndexingActivities(container, isStopping),
       ...createReindexActivities(container, isStopping),
       ...createImportActivities(container, isStopping),
+      ...createFieldActivities(container, isStopping),
+      ...createListActivities(container, isStopping),
       ...createCampaignActivities(container),
       ...createSendActivities(engine),
       ...createSweepActivities(container),

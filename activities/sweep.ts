@@ -26,11 +26,15 @@ export function createSweepActivities({ tenants, gateway, logger }: Pick<Contain
                 where (c.state in ('running', 'paused') or (c.state = 'cancelled' and c.phase is not null)) and c.updated_at < now() - interval '30 seconds'`,
             ),
             imports: await sql.rows<{ id: string }>("select id from import_job where state in ('queued', 'validating', 'running') and created_at < now() - interval '30 seconds'"),
+            lists: await sql.rows<{ id: string }>("select id from list_record where removing and updated_at < now() - interval '30 seconds'"),
+            fields: await sql.rows<{ no: number }>('select field_no as no from custom_field where removing'),
             index: await sql.first<{ isBuilding: boolean; isUnchecked: boolean }>(INDEX_STANDING, [org.timezone]),
             isWaiting: (await sql.first("select 1 from outbox where created_at < now() - interval '10 seconds' limit 1")) !== undefined,
           }));
           for (const campaign of found.campaigns) await gateway.startCampaign({ orgId: org.id, ...campaign });
           for (const { id } of found.imports) await gateway.startImport({ orgId: org.id, importId: id });
+          for (const { id } of found.lists) await gateway.removeList({ orgId: org.id, listId: id });
+          for (const { no } of found.fields) await gateway.removeField({ orgId: org.id, fieldNo: no });
           if (found.isWaiting) gateway.nudgeOutbox(org.id);
           if (found.index?.isBuilding === true) await gateway.startReindex({ orgId: org.id, reason: 'fields' });
           if (found.index?.isUnchecked === true) await gateway.startReconcile({ orgId: org.id });
@@ -49,6 +53,7 @@ export function createSweepActivities({ tenants, gateway, logger }: Pick<Contain
 
 // Once a night, at three in the organization's morning; one that missed its nights is looked at by day.
 const INDEX_STANDING = /* sql */ `
-select exists (select from search_index where state = 'building' and started_at < now() - interval '1 minute') as "isBuilding",
+select exists (select from search_index where state = 'building' and started_at < now() - interval '1 minute')
+    or exists (select from custom_field where wanted_type <> type and not removing) as "isBuilding",
   coalesce(checked_at, started_at) < now() - case when extract(hour from now() at time zone $1) = 3 then interval '12 hours' else interval '2 days' end as "isUnchecked"
 from search_index where state = 'live'`;

@@ -13,6 +13,11 @@ export const workflowIds = {
   import: (orgId: string, importId: string) => `org/${orgId}/import/${importId}`,
   reindex: (orgId: string) => `org/${orgId}/reindex`,
   reconcile: (orgId: string) => `org/${orgId}/reconcile`,
+  listRemoval: (orgId: string, listId: string) => `org/${orgId}/list-removal/${listId}`,
+  fieldRemoval: (orgId: string, fieldNo: number) => `org/${orgId}/field-removal/${fieldNo}`,
+  export: (orgId: string, exportId: string) => `org/${orgId}/export/${exportId}`,
+  bulk: (orgId: string, bulkId: string) => `org/${orgId}/bulk/${bulkId}`,
+  scrub: (orgId: string) => `org/${orgId}/scrub`,
   sweep: () => 'sweep',
 } as const;
 
@@ -38,6 +43,30 @@ export interface ReconcileInput {
 export interface ImportInput {
   readonly orgId: string;
   readonly importId: string;
+}
+
+export interface ListInput {
+  readonly orgId: string;
+  readonly listId: string;
+}
+
+export interface FieldInput {
+  readonly orgId: string;
+  readonly fieldNo: number;
+}
+
+export interface ExportInput {
+  readonly orgId: string;
+  readonly exportId: string;
+}
+
+export interface BulkInput {
+  readonly orgId: string;
+  readonly bulkId: string;
+}
+
+export interface ScrubInput {
+  readonly orgId: string;
 }
 
 export interface CampaignInput {

@@ -36,6 +36,27 @@ export const policies = {
     heartbeatTimeout: '10 seconds',
     retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
   },
+  /** Something deleted is taken from millions of customers in batches; what is committed is not done again. */
+  removal: {
+    taskQueue: queues.bulk,
+    startToCloseTimeout: '6 hours',
+    heartbeatTimeout: '30 seconds',
+    retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
+  },
+  /** A file of millions of rows written anew at each attempt. */
+  export: {
+    taskQueue: queues.bulk,
+    startToCloseTimeout: '6 hours',
+    heartbeatTimeout: '15 seconds',
+    retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
+  },
+  /** One action over millions of customers; what is committed is not done again. */
+  bulk: {
+    taskQueue: queues.bulk,
+    startToCloseTimeout: '6 hours',
+    heartbeatTimeout: '15 seconds',
+    retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
+  },
   /** A range of the ledger. A dead worker is noticed by its silence after 10 s and the range goes to another. */
   send: {
     taskQueue: queues.send,

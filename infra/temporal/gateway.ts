@@ -1,7 +1,7 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { AppError } from '#domain/shared/errors.ts';
-import { messages, queues, workflowIds, type CampaignInput, type ImportInput, type OrganizationInput, type OutboxInput, type ReconcileInput, type ReindexInput, type ReindexReason } from '../../workflows/contracts.ts';
+import { messages, queues, workflowIds, type BulkInput, type CampaignInput, type ExportInput, type FieldInput, type ImportInput, type ListInput, type OrganizationInput, type OutboxInput, type ScrubInput, type ReconcileInput, type ReindexInput, type ReindexReason } from '../../workflows/contracts.ts';
 
 /** The only way the API and the activities reach Temporal. Starting is idempotent by id. */
 export interface Gateway {
@@ -17,6 +17,16 @@ export interface Gateway {
   startReconcile(input: ReconcileInput): Promise<void>;
   /** The same, and waits for what was found. */
   reconcile(input: ReconcileInput): Promise<{ readonly differing: number; readonly repaired: number }>;
+  /** Takes the members off a list that was deleted, then the list's record goes. */
+  removeList(input: ListInput): Promise<void>;
+  /** Takes a deleted field's values away, then the field goes. */
+  removeField(input: FieldInput): Promise<void>;
+  startExport(input: ExportInput): Promise<void>;
+  cancelExport(input: ExportInput): Promise<void>;
+  startBulk(input: BulkInput): Promise<void>;
+  cancelBulk(input: BulkInput): Promise<void>;
+  /** Has the kept files searched for who was erased; a lost nudge costs delay only. */
+  nudgeScrub(orgId: string): void;
   /** Wakes the organization's outbox, at most once a second per organization and process; a lost nudge costs delay only. */
   nudgeOutbox(orgId: string): void;
   /** @throws when Temporal cannot be reached */
@@ -60,15 +70,18 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     }
   }
 
-  async function nudge(orgId: string): Promise<void> {
-    await client.workflow.signalWithStart('outboxWorkflow', {
-      workflowId: workflowIds.outbox(orgId),
-      taskQueue: queues.engine,
-      args: [{ orgId } satisfies OutboxInput],
-      signal: messages.nudge,
-      signalArgs: [],
-      ...about(orgId, 'outbox', orgId),
-    });
+  /** An ended workflow is left as it is. */
+  async function cancel(workflowId: string): Promise<void> {
+    try {
+      await client.workflow.getHandle(workflowId).cancel();
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw unavailable(error);
+    }
+  }
+
+  /** Nudges a workflow that looks for work, started if it does not run. */
+  async function wake(type: string, workflowId: string, orgId: string, kind: string, input: unknown): Promise<void> {
+    await client.workflow.signalWithStart(type, { workflowId, taskQueue: queues.engine, args: [input], signal: messages.nudge, signalArgs: [], ...about(orgId, kind, orgId) });
   }
 
   const gateway: Gateway = {
@@ -84,12 +97,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       }
     },
     startImport: (input) => start('importWorkflow', workflowIds.import(input.orgId, input.importId), input.orgId, 'import', input.importId, input),
-    async cancelImport(input) {
-      try {
-        await client.workflow.getHandle(workflowIds.import(input.orgId, input.importId)).cancel();
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw unavailable(error);
-      }
+    cancelImport: (input) => cancel(workflowIds.import(input.orgId, input.importId)),
+    startExport: (input) => start('exportWorkflow', workflowIds.export(input.orgId, input.exportId), input.orgId, 'export', input.exportId, input),
+    cancelExport: (input) => cancel(workflowIds.export(input.orgId, input.exportId)),
+    startBulk: (input) => start('bulkWorkflow', workflowIds.bulk(input.orgId, input.bulkId), input.orgId, 'bulk', input.bulkId, input),
+    cancelBulk: (input) => cancel(workflowIds.bulk(input.orgId, input.bulkId)),
+    nudgeScrub(orgId) {
+      wake('scrubWorkflow', workflowIds.scrub(orgId), orgId, 'scrub', { orgId } satisfies ScrubInput).catch(options.onError);
     },
     async startReindex({ orgId, reason }) {
       try {
@@ -110,6 +124,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       await gateway.startReconcile(input);
       return (await client.workflow.getHandle(workflowIds.reconcile(input.orgId)).result()) as { differing: number; repaired: number };
     },
+    removeList: (input) => start('removeListWorkflow', workflowIds.listRemoval(input.orgId, input.listId), input.orgId, 'list', input.listId, input),
+    removeField: (input) => start('removeFieldWorkflow', workflowIds.fieldRemoval(input.orgId, input.fieldNo), input.orgId, 'field', String(input.fieldNo), input),
     nudgeOutbox(orgId) {
       // Between two nudges one more waits at most; it goes out when the second is over.
       if (nudged.has(orgId)) {
@@ -120,7 +136,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       }
       nudged.set(orgId, null);
       setTimeout(() => { if (nudged.get(orgId) === null) nudged.delete(orgId); }, NUDGE_INTERVAL_MS).unref();
-      nudge(orgId).catch(options.onError);
+      wake('outboxWorkflow', workflowIds.outbox(orgId), orgId, 'outbox', { orgId } satisfies OutboxInput).catch(options.onError);
     },
     async ping() {
       await connection.ensureConnected();

@@ -49,6 +49,6 @@ export const listRoutes = [
   route({
     method: 'delete', path: '/lists/:id/members', capability: 'lists.manage', tag, scope: 'lists:write', summary: 'Takes customers off a list.', params,
     body: members, reply: ListView,
-    handle: ({ org, params: { id }, body, services }) => services.lists.removeMembers(org, id, body),
+    handle: ({ org, actor, params: { id }, body, services }) => services.lists.removeMembers(org, actor.name, id, body),
   }),
 ];

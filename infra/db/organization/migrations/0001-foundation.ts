@@ -69,23 +69,53 @@ create table custom_event (
 );
 comment on table custom_event is 'a number for every name of a custom event, for packed values';
 
-create table list (
+create table list_record (
   id uuid primary key,
   name text not null,
   description text not null default '',
+  removing boolean not null default false,
   version integer not null default 1,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
-create unique index list_name on list (lower(name));
+create unique index list_name on list_record (lower(name));
+create view list as select id, name, description, version, created_at, updated_at from list_record where not removing;
+comment on view list is 'what everybody reads and writes as lists. In list_record are also those whose members are still being taken off; their name is free again';
 
 create table list_member (
-  list_id uuid not null references list on delete cascade,
+  list_id uuid not null references list_record on delete cascade,
   customer_id bigint not null references customer on delete cascade,
   added_at timestamptz not null default now(),
   primary key (list_id, customer_id)
 );
 create index list_member_customer on list_member (customer_id);
+
+create table list_count (
+  id bigint generated always as identity primary key,
+  list_id uuid not null,
+  on_day date not null,
+  added integer not null default 0,
+  removed integer not null default 0
+) with (fillfactor = 50);
+create index list_count_list on list_count (list_id, on_day);
+comment on table list_count is 'members that came and went per list and UTC day, counted in the transaction that adds or removes them: a size is a sum of a few rows. Several rows a day, because nobody waits for another: who finds them all locked makes one more';
+create function count_list_members() returns trigger language plpgsql as $$
+declare
+  change record;
+  came constant boolean := tg_op = 'INSERT';
+begin
+  for change in select list_id, count(*)::int as n from changed group by list_id loop
+    update list_count set added = added + case when came then change.n else 0 end, removed = removed + case when came then 0 else change.n end
+     where id = (select id from list_count where list_id = change.list_id and on_day = (now() at time zone 'utc')::date limit 1 for update skip locked);
+    if not found then
+      insert into list_count (list_id, on_day, added, removed)
+      values (change.list_id, (now() at time zone 'utc')::date, case when came then change.n else 0 end, case when came then 0 else change.n end);
+    end if;
+  end loop;
+  return null;
+end $$;
+create trigger list_members_came after insert on list_member referencing new table as changed for each statement execute function count_list_members();
+create trigger list_members_went after delete on list_member referencing old table as changed for each statement execute function count_list_members();
 
 create table custom_field (
   field_no integer generated always as identity primary key,
@@ -151,7 +181,7 @@ create table import_job (
   id uuid primary key,
   no integer generated always as identity unique,
   kind text not null default 'customers' check (kind in ('customers', 'suppressions')),
-  list_id uuid references list on delete set null,
+  list_id uuid references list_record on delete set null,
   list_name text not null,
   file_name text not null,
   file_size bigint not null,

@@ -1,0 +1,49 @@
+import type { CustomField } from '#domain/customer/fields.ts';
+import { findField } from '#domain/segment/ast.ts';
+import type { Sql } from '../../../infra/db/sql.ts';
+import type { Use } from '../segments/uses.ts';
+
+interface Mention {
+  readonly kind: Use['kind'];
+  readonly id: string;
+  readonly name: string;
+  /** Fields as rules name them, or what stands in merge tags. */
+  readonly names: readonly string[];
+}
+
+/** What uses which field, by number: conditions of segments, merge tags of campaigns that are not over, jobs that read or write it. */
+export async function fieldUses(sql: Sql, catalogue: readonly CustomField[]): Promise<ReadonlyMap<number, readonly Use[]>> {
+  const uses = new Map<number, Use[]>();
+  for (const { kind, id, name, names } of await sql.rows<Mention>(MENTIONS)) {
+    const keys = kind === 'campaign' ? names.flatMap(mergedKeys) : names;
+    for (const no of new Set(keys.flatMap((key) => customNo(key, catalogue)))) uses.set(no, [...(uses.get(no) ?? []), { kind, id, name }]);
+  }
+  return uses;
+}
+
+function customNo(name: string, catalogue: readonly CustomField[]): number[] {
+  const target = findField(name, catalogue);
+  return target?.at.kind === 'custom' ? [target.at.no] : [];
+}
+
+const mergedKeys = (tag: string): string[] => [...tag.matchAll(/custom\.([\p{L}\p{N}_]+)/gu)].map(([name]) => name);
+
+// Rules name fields wherever they stand in the tree; of campaigns only the tags leave the database, not megabytes of HTML.
+const MENTIONS = /* sql */ `
+select 'segment' as kind, id::text, name, names from (
+  select s.id, s.name, array_agg(distinct f #>> '{}') as names from segment s, jsonb_path_query(s.rule, '$.**.field') f group by s.id
+) segments
+union all
+select 'campaign', id::text, name, names from (
+  select c.id, c.name, array_agg(distinct tag[1]) as names
+    from campaign c, regexp_matches(concat_ws(' ', c.subject, c.preheader, c.from_name, c.html, c.text), '(\\{\\{.*?\\}\\}|\\{%.*?%\\})', 'g') tag
+   where c.state in ('draft', 'scheduled', 'running', 'paused') and tag[1] like '%custom.%' group by c.id
+) campaigns
+union all
+select 'import', id::text, file_name, array(select value->>'target' from jsonb_array_elements(case when jsonb_typeof(options->'columns') = 'array' then options->'columns' else '[]' end) where value->>'target' like 'custom:%') from import_job
+ where state in ('queued', 'validating', 'running')
+union all
+select 'export', id::text, title, array(select f #>> '{}' from jsonb_path_query(options, '$.**.field') f) from export_job where state in ('queued', 'running')
+union all
+select 'bulk', id::text, action, array(select f #>> '{}' from jsonb_path_query(options, '$.**.field') f) from bulk_job where state in ('queued', 'collecting')
+order by 1, 3`;
