@@ -7,7 +7,9 @@ import { campaignRoutes } from './modules/campaigns/routes.ts';
 import { connectionRoutes } from './modules/connections/routes.ts';
 import { renderRoutes } from './modules/render/routes.ts';
 import { dashboardRoutes } from './modules/dashboard/routes.ts';
+import { bulkRoutes } from './modules/customers/bulk-routes.ts';
 import { customerRoutes } from './modules/customers/routes.ts';
+import { exportRoutes } from './modules/exports/routes.ts';
 import { fieldRoutes } from './modules/fields/routes.ts';
 import { importRoutes } from './modules/imports/routes.ts';
 import { listRoutes } from './modules/lists/routes.ts';
@@ -35,6 +37,8 @@ export const routes: readonly AnyRoute[] = [
   ...renderRoutes,
   ...dashboardRoutes,
   ...customerRoutes,
+  ...bulkRoutes,
+  ...exportRoutes,
   ...fieldRoutes,
   ...importRoutes,
   ...listRoutes,

@@ -16,7 +16,9 @@ import { createRenderService, type RenderService } from './modules/render/servic
 import { createSetupService, type SetupService } from './modules/setup/service.ts';
 import { createUserService, type UserService } from './modules/users/service.ts';
 
+import { createBulkService, type BulkService } from './modules/customers/bulk.ts';
 import { createCustomerService, type CustomerService } from './modules/customers/service.ts';
+import { createExportService, type ExportService } from './modules/exports/service.ts';
 import { createFieldService, type FieldService } from './modules/fields/service.ts';
 import { createImportService, type ImportService } from './modules/imports/service.ts';
 import { createListService, type ListService } from './modules/lists/service.ts';
@@ -37,6 +39,8 @@ export interface Services {
   readonly health: HealthService;
   readonly campaigns: CampaignService;
   readonly customers: CustomerService;
+  readonly bulk: BulkService;
+  readonly exports: ExportService;
   readonly fields: FieldService;
   readonly imports: ImportService;
   readonly lists: ListService;
@@ -64,6 +68,7 @@ export function createServices(container: Container): Services {
   const organizations = createOrganizationService(container, audit);
   const accounts = createAccountService({ container, auth, identities, audit, organizations });
   const campaigns = createCampaignService(container);
+  const customers = createCustomerService(container);
   return {
     container, identities, audit, organizations, accounts,
     setup: createSetupService(container, accounts, organizations),
@@ -76,11 +81,13 @@ export function createServices(container: Container): Services {
     connections: createConnectionService(container),
     render: createRenderService(container),
     dashboard: createDashboardService(container, campaigns),
-    customers: createCustomerService(container),
+    customers,
+    bulk: createBulkService(container),
+    exports: createExportService(container),
     fields: createFieldService(container),
     imports: createImportService(container),
     lists: createListService(container),
-    segments: createSegmentService(container),
+    segments: createSegmentService(container, customers),
     suppressions: createSuppressionService(container),
   };
 }

@@ -1,16 +1,27 @@
+import { z } from 'zod';
 import { parseEmailAddress } from '#domain/customer/email-address.ts';
 import { readText, TEXT_MAX_LENGTH, VALUE_MAX_LENGTH } from '#domain/customer/fields.ts';
 import { isTimeZone } from '#domain/segment/windows.ts';
 import { AppError, type FieldError } from '#domain/shared/errors.ts';
 
-export interface CustomerInput {
-  readonly email?: string | undefined;
-  readonly firstName?: string | null | undefined; readonly lastName?: string | null | undefined; readonly phone?: string | null | undefined;
-  readonly city?: string | null | undefined; readonly country?: string | null | undefined;
-  readonly score?: number | null | undefined; readonly timezone?: string | null | undefined;
-  readonly custom?: Readonly<Record<string, string | number | boolean | null>> | undefined;
-  readonly listIds?: readonly string[] | undefined;
-}
+const text = z.string().max(10_000).nullable().optional();
+
+/** What may be written of a customer beside her address. */
+export const writable = {
+  firstName: text, lastName: text, phone: text, city: text, country: text,
+  score: z.number().nullable().optional(),
+  timezone: text,
+  custom: z.record(z.string().max(64), z.union([z.string().max(10_000), z.number(), z.boolean(), z.null()])).optional(),
+  listIds: z.array(z.uuid()).max(1_000).optional(),
+};
+
+export const emailInput = z.string().max(1_000);
+
+/** A customer as programs and people give her. */
+export const CustomerInput = z.strictObject({ email: emailInput, ...writable }).meta({ id: 'CustomerInput' });
+
+/** Of her, any part. */
+export type CustomerInput = Omit<z.infer<typeof CustomerInput>, 'email'> & { readonly email?: string | undefined };
 
 /** Columns by their names in the API. */
 const columnOf = { firstName: 'first_name', lastName: 'last_name', phone: 'phone', city: 'city', country: 'country', score: 'score', timezone: 'timezone' } as const;
@@ -27,7 +38,7 @@ export interface ReadInput {
 export function readInput(input: CustomerInput, needsEmail: boolean): ReadInput {
   const problems: FieldError[] = [];
   const columns: Record<string, string | number | null> = {};
-  const custom: Record<string, string | null> = {};
+  const custom: Record<string, string | null> = Object.create(null) as Record<string, string | null>;
   const result: ReadInput = { columns, custom };
   if (input.email !== undefined || needsEmail) {
     const email = parseEmailAddress(input.email ?? '');

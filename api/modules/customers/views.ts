@@ -2,6 +2,12 @@ import { z } from 'zod';
 import { typedCustom } from '#domain/customer/document.ts';
 import type { CustomField } from '#domain/customer/fields.ts';
 
+/** Why an address gets no mail: the first reason with what joined it later, newest last. */
+export const SuppressionDetail = z.object({
+  reason: z.string(), source: z.string(), cause: z.string().nullable(), note: z.string().nullable(), createdAt: z.string(),
+  history: z.array(z.object({ reason: z.string(), source: z.string(), cause: z.string().nullable(), note: z.string().nullable(), at: z.string() })),
+}).meta({ id: 'SuppressionDetail' });
+
 export const CustomerView = z.object({
   id: z.number().int(),
   email: z.string(),
@@ -15,7 +21,9 @@ export const CustomerView = z.object({
   lists: z.array(z.object({ id: z.string(), name: z.string() })),
   createdAt: z.string(), updatedAt: z.string(),
   version: z.number().int(),
-});
+  /** Of one customer alone, not in lists; null when she is not suppressed. */
+  suppression: SuppressionDetail.nullable().optional(),
+}).meta({ id: 'Customer' });
 
 export interface CustomerRecord {
   readonly id: number; readonly email: string;
@@ -31,6 +39,21 @@ select c.id, c.email, c.first_name as "firstName", c.last_name as "lastName", c.
   c.is_unsubscribed as "isUnsubscribed", c.is_bounced as "isBounced", c.is_suppressed as "isSuppressed", c.mailable,
   c.created_at as "createdAt", c.updated_at as "updatedAt", c.version
 from customer c`;
+
+export interface SuppressionRow {
+  readonly reason: string; readonly source: string; readonly cause: string | null; readonly note: string | null; readonly createdAt: Date;
+  readonly history: readonly { readonly reason: string; readonly source: string; readonly cause?: string | null; readonly note?: string | null; readonly at: string }[];
+}
+
+export const SUPPRESSION_OF = /* sql */ `
+select p.reason, p.source, p.cause, p.note, p.created_at as "createdAt", p.history from suppression p join customer c on c.email_key = p.email_key where c.id = $1`;
+
+export function toSuppressionDetail(row: SuppressionRow): z.input<typeof SuppressionDetail> {
+  return {
+    reason: row.reason, source: row.source, cause: row.cause, note: row.note, createdAt: row.createdAt.toISOString(),
+    history: row.history.map(({ reason, source, cause, note, at }) => ({ reason, source, cause: cause ?? null, note: note ?? null, at: new Date(at).toISOString() })),
+  };
+}
 
 export function toCustomerView(row: CustomerRecord, catalogue: readonly CustomField[], lists: readonly { id: string; name: string }[] = []): z.input<typeof CustomerView> {
   return {

@@ -1,15 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { z } from 'zod';
 import { columnNotes, columnProblems, guessColumns, type ImportColumn } from '#domain/customer/import-columns.ts';
 import { AppError, notFound, refuse, type FieldError } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
-import { createEncodingSniffer, importFiles, readHead, type Encoding } from '../../../infra/imports/files.ts';
+import { newId } from '../../../infra/ids.ts';
+import { importFiles, readHead, type Encoding } from '../../../infra/imports/files.ts';
+import { storeUpload } from '../../../infra/imports/store.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { readCatalogue } from '../../../search/catalogue.ts';
 import { workflowIds } from '../../../workflows/contracts.ts';
@@ -28,7 +27,6 @@ interface Preview {
 }
 
 const PREVIEW_ROWS = 20;
-const REFUSED_DRAIN_MS = 30_000;
 /** The types shown are guessed from these; the import looks at every value. */
 const GUESS_ROWS = 500;
 
@@ -72,11 +70,11 @@ export function createImportService(container: Pick<Container, 'tenants' | 'gate
      * @throws AppError `too_large`, `invalid` for what is no text, empty, or has columns that cannot be imported, `malformed` when the sender breaks off; then nothing is kept
      */
     upload: (orgId: string, actor: string, body: Readable, input: { fileName: string; listId?: string | undefined; listName?: string | undefined; start: boolean }) => tenants.use(orgId, async (tenant) => {
-      const id = randomUUID();
+      const id = newId();
       const files = importFiles(config, orgId, id);
       await mkdir(files.folder, { recursive: true });
       try {
-        const encoding = await store(body, files.source, config.FERMATA_UPLOAD_LIMIT_MB);
+        const encoding = await storeUpload(body, files.source, config.FERMATA_UPLOAD_LIMIT_MB);
         const preview = await look(tenant, files.source, encoding);
         const list = await targetList(tenant.sql, input);
         await tenant.sql.run(
@@ -133,41 +131,6 @@ export function createImportService(container: Pick<Container, 'tenants' | 'gate
   };
 }
 
-/**
- * Writes the body to the file. After a refusal the rest is read and dropped for half a minute: closed at once,
- * the connection would take the answer with it, and left unread the sender's next request would wait behind it.
- * @returns how the bytes are to be read
- */
-async function store(body: Readable, path: string, limitMb: number): Promise<Encoding> {
-  const sniffer = createEncodingSniffer();
-  const out = createWriteStream(path);
-  const written = finished(out);
-  written.catch(() => undefined);  // awaited below
-  let size = 0;
-  try {
-    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > limitMb * 1_048_576) throw new AppError('too_large', `The file is larger than ${limitMb} MB. Split it and upload the parts.`);
-      sniffer.watch(chunk);
-      if (!out.write(chunk)) await Promise.race([once(out, 'drain'), written]);
-    }
-    out.end();
-    await written;
-  } catch (error) {
-    out.destroy();
-    await written.catch(() => undefined);  // the first error is the one to tell
-    if (body.errored !== null) throw new AppError('malformed', 'The upload broke off before its end. Upload the file again.', [], { cause: error });
-    body.resume();
-    const patience = setTimeout(() => body.destroy(), REFUSED_DRAIN_MS).unref();
-    body.once('close', () => clearTimeout(patience));
-    throw error;
-  }
-  if (size === 0) throw refuse('file', 'The file is empty. Choose a CSV file with a header line.');
-  const encoding = sniffer.encoding();
-  if (encoding === null) throw refuse('file', 'This is not a text file. Save it as CSV (UTF-8) and upload it again.');
-  return encoding;
-}
-
 async function look(tenant: Tenant, path: string, encoding: Encoding): Promise<Preview> {
   const { delimiter, records } = await readHead(path, encoding, GUESS_ROWS);
   const head = records[0];
@@ -192,6 +155,6 @@ async function targetList(sql: Sql, input: { listId?: string | undefined; listNa
   if (name === '') return null;
   const made = await sql.first<{ id: string; name: string }>(
     `with made as (insert into list (id, name) values ($1, $2) on conflict (lower(name)) do nothing returning id, name)
-     select id, name from made union all select id, name from list where lower(name) = lower($2) limit 1`, [randomUUID(), name]);
+     select id, name from made union all select id, name from list where lower(name) = lower($2) limit 1`, [newId(), name]);
   return made ?? null;
 }

@@ -484,6 +484,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/customers/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds or changes up to 1,000 customers by address, with a result for each. */
+        post: operations["postCustomersBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Actions over many customers, newest first. */
+        get: operations["getCustomersBulk"];
+        put?: never;
+        /** One action over many customers, in the background. Erasing needs the right to erase. */
+        post: operations["postCustomersBulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/bulk/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One action over many customers and how far it is. */
+        get: operations["getCustomersBulkId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/bulk/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops an action; what is done stays. */
+        post: operations["postCustomersBulkIdCancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/bulk/{id}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Progress as server-sent events. */
+        get: operations["getCustomersBulkIdLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/customers/by-email/{email}": {
         parameters: {
             query?: never;
@@ -501,6 +587,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/customers/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Erases everybody a CSV file of addresses names (the raw body), in the background. */
+        post: operations["postCustomersErase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Customers as the list gives them, filtered by fields too: the rule is a tree as segments have them. */
+        post: operations["postCustomersSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/customers/{id}": {
         parameters: {
             query?: never;
@@ -508,16 +628,50 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One customer with her lists. */
+        /** One customer with her lists and her suppression. */
         get: operations["getCustomersId"];
         put?: never;
         post?: never;
-        /** Erases a customer for good. */
+        /** Erases a customer for good; neverMail blocks her address even if it was not suppressed. */
         delete: operations["deleteCustomersId"];
         options?: never;
         head?: never;
-        /** Changes the fields given; null takes a value away. */
+        /** Changes the fields given; null takes a value away, lists are then all of hers. */
         patch: operations["patchCustomersId"];
+        trace?: never;
+    };
+    "/customers/{id}/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything known of a customer as a file. */
+        get: operations["getCustomersIdData"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/{id}/segments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The segments a customer is in now. */
+        get: operations["getCustomersIdSegments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/customers/{id}/timeline": {
@@ -527,7 +681,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What happened with a customer, newest first. */
+        /** What happened with a customer, newest first; kinds and groups of kinds separated by commas. */
         get: operations["getCustomersIdTimeline"];
         put?: never;
         post?: never;
@@ -554,6 +708,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports, newest first. */
+        get: operations["getExports"];
+        put?: never;
+        /** Writes customers, a list, a segment, suppressions, events or recipients as CSV in the background; the file is kept 7 days. */
+        post: operations["postExports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One export and how far it is. */
+        get: operations["getExportsId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exports/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops an export; nothing of it is kept. */
+        post: operations["postExportsIdCancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exports/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The file of an export. */
+        get: operations["getExportsIdFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exports/{id}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Progress as server-sent events. */
+        get: operations["getExportsIdLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/fields": {
         parameters: {
             query?: never;
@@ -570,6 +810,41 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/fields/details": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The custom fields with how many customers have them, in how many the value does not fit, and what uses them. */
+        get: operations["getFieldsDetails"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fields/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a field that nothing uses, with its values. */
+        delete: operations["deleteFieldsKey"];
+        options?: never;
+        head?: never;
+        /** Changes a field’s label at once, its type by a re-index in the background. */
+        patch: operations["patchFieldsKey"];
         trace?: never;
     };
     "/imports": {
@@ -935,7 +1210,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes the organization's settings. */
+        /** Changes the organization's settings; `version` refuses a stale change. */
         patch: operations["patchOrganization"];
         trace?: never;
     };
@@ -980,11 +1255,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Segments by name. */
+        /** Segments with their rules in words and what uses them. */
         get: operations["getSegments"];
         put?: never;
         /** Adds a segment. */
         post: operations["postSegments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/segments/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What conditions can be about beside fields, lists and segments. */
+        get: operations["getSegmentsChoices"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1000,8 +1292,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** How many people a rule matches. */
+        /** How many people a rule matches, and why nobody if nobody. */
         post: operations["postSegmentsCount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/segments/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which conditions of a rule or segment hold for one customer. */
+        post: operations["postSegmentsExplain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1053,6 +1362,40 @@ export interface paths {
         };
         /** How many people the segment has now. */
         get: operations["getSegmentsIdCount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/segments/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A copy of a segment under a name of its own. */
+        post: operations["postSegmentsIdDuplicate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/segments/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The customers who are in the segment now. */
+        get: operations["getSegmentsIdMembers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1165,20 +1508,254 @@ export interface components {
                 message: string;
             }[];
         };
+        Customer: {
+            id: number;
+            email: string;
+            firstName: string | null;
+            lastName: string | null;
+            phone: string | null;
+            city: string | null;
+            country: string | null;
+            score: number | null;
+            timezone: string | null;
+            custom: {
+                [key: string]: string | number | boolean;
+            };
+            isUnsubscribed: boolean;
+            isBounced: boolean;
+            /** @enum {string} */
+            suppressionStatus: "active" | "suppressed";
+            mailable: boolean;
+            lists: {
+                id: string;
+                name: string;
+            }[];
+            createdAt: string;
+            updatedAt: string;
+            version: number;
+            suppression?: components["schemas"]["SuppressionDetail"] | null;
+        };
+        SuppressionDetail: {
+            reason: string;
+            source: string;
+            cause: string | null;
+            note: string | null;
+            createdAt: string;
+            history: {
+                reason: string;
+                source: string;
+                cause: string | null;
+                note: string | null;
+                at: string;
+            }[];
+        };
+        CustomerSearch: {
+            search?: string;
+            /** Format: uuid */
+            listId?: string;
+            /** Format: uuid */
+            segmentId?: string;
+            /** @enum {string} */
+            status?: "mailable" | "suppressed" | "unsubscribed" | "bounced";
+            rule?: components["schemas"]["Rule"];
+            /** @default 50 */
+            limit?: number;
+            cursor?: string;
+            count?: boolean;
+            /** @enum {string} */
+            sort?: "newest" | "oldest" | "email";
+        };
+        CustomerInput: {
+            email: string;
+            firstName?: string | null;
+            lastName?: string | null;
+            phone?: string | null;
+            city?: string | null;
+            country?: string | null;
+            score?: number | null;
+            timezone?: string | null;
+            custom?: {
+                [key: string]: string | number | boolean | null;
+            };
+            listIds?: string[];
+        };
+        CustomerBatchReply: {
+            created: number;
+            updated: number;
+            unchanged: number;
+            failed: number;
+            results: {
+                index: number;
+                /** @enum {string} */
+                outcome: "created" | "updated" | "unchanged" | "failed";
+                id?: number;
+                errors?: {
+                    field: string;
+                    message: string;
+                }[];
+            }[];
+        };
+        TimelineEntry: {
+            at: string;
+            /** @enum {string} */
+            kind: "sent" | "failed" | "skipped" | "in_doubt" | "delivered" | "opened" | "clicked" | "bounced" | "complained" | "unsubscribed" | "created" | "fields" | "imported" | "list_added" | "list_removed" | "suppressed" | "unsuppressed" | "custom";
+            title: string;
+            detail: string | null;
+            machine: boolean;
+            campaignId?: string;
+            listId?: string;
+            importId?: string;
+            url?: string;
+            reason?: string;
+            source?: string;
+            reply?: string;
+            note?: string;
+            actor?: string;
+            changes?: {
+                field: string;
+                from: string | number | null;
+                to: string | number | null;
+            }[];
+        };
+        CustomerSelection: {
+            ids: number[];
+        } | {
+            filter: components["schemas"]["CustomerFilter"];
+        };
+        CustomerFilter: {
+            search?: string;
+            /** Format: uuid */
+            listId?: string;
+            /** Format: uuid */
+            segmentId?: string;
+            /** @enum {string} */
+            status?: "mailable" | "suppressed" | "unsubscribed" | "bounced";
+            rule?: components["schemas"]["Rule"];
+        };
+        BulkJob: {
+            id: string;
+            /** @enum {string} */
+            action: "add_to_list" | "remove_from_list" | "suppress" | "erase";
+            list: {
+                id: string;
+                name: string;
+            } | null;
+            /** @enum {string} */
+            state: "queued" | "collecting" | "running" | "completed" | "failed" | "cancelled";
+            problem: string | null;
+            customersTotal: number | null;
+            customersDone: number;
+            changed: number;
+            notFound: number;
+            createdBy: string;
+            createdAt: string;
+            startedAt: string | null;
+            endedAt: string | null;
+            temporalUrl: string;
+        };
+        ExportJob: {
+            id: string;
+            /** @enum {string} */
+            kind: "customers" | "list" | "segment" | "suppressions" | "events" | "recipients";
+            title: string;
+            fileName: string;
+            raw: boolean;
+            /** @enum {string} */
+            state: "queued" | "running" | "completed" | "failed" | "cancelled";
+            problem: string | null;
+            rowsTotal: number | null;
+            rowsDone: number;
+            fileSize: number | null;
+            available: boolean;
+            availableUntil: string | null;
+            createdBy: string;
+            createdAt: string;
+            startedAt: string | null;
+            endedAt: string | null;
+            temporalUrl: string;
+        };
+        Field: {
+            key: string;
+            label: string;
+            /** @enum {string} */
+            type: "text" | "number" | "date" | "boolean";
+            /** @enum {string} */
+            wantedType: "text" | "number" | "date" | "boolean";
+            no: number;
+            twin: string | null;
+        };
+        FieldDetail: {
+            key: string;
+            label: string;
+            /** @enum {string} */
+            type: "text" | "number" | "date" | "boolean";
+            /** @enum {string} */
+            wantedType: "text" | "number" | "date" | "boolean";
+            no: number;
+            twin: string | null;
+            filled: number | null;
+            misfits: number | null;
+            usedBy: components["schemas"]["Use"][];
+        };
+        Use: {
+            /** @enum {string} */
+            kind: "campaign" | "segment" | "import" | "export" | "bulk";
+            id: string;
+            name: string;
+        };
+        List: {
+            id: string;
+            name: string;
+            description: string;
+            members: number;
+            added30: number;
+            usedBy: components["schemas"]["Use"][];
+            createdAt: string;
+            updatedAt: string;
+            version: number;
+        };
         Rule: {
             /** @enum {string} */
             op: "and" | "or" | "not";
-            parts: (components["schemas"]["Rule"] | components["schemas"]["Condition"] | components["schemas"]["ListCondition"])[];
+            parts: (components["schemas"]["Rule"] | components["schemas"]["Condition"] | components["schemas"]["ListCondition"] | components["schemas"]["SegmentCondition"] | components["schemas"]["EventCondition"])[];
         };
         Condition: {
             field: string;
             /** @enum {string} */
-            operator: "equals" | "contains" | "starts_with" | "ends_with" | "is_one_of" | "greater_than" | "less_than" | "at_least" | "at_most" | "between" | "before" | "after" | "is_true" | "is_false" | "is_set" | "not_equals" | "not_contains" | "is_none_of" | "is_not_set";
+            operator: "equals" | "contains" | "starts_with" | "ends_with" | "is_one_of" | "greater_than" | "less_than" | "at_least" | "at_most" | "between" | "before" | "after" | "in_last_days" | "in_next_days" | "anniversary_within" | "is_true" | "is_false" | "is_set" | "not_equals" | "not_contains" | "is_none_of" | "is_not_set";
             value?: unknown;
         };
         ListCondition: {
             list: string;
             in: boolean;
+        };
+        SegmentCondition: {
+            segment: string;
+            in: boolean;
+        };
+        EventCondition: {
+            /** @enum {string} */
+            event: "sent" | "delivered" | "opened" | "clicked" | "bounced" | "complained" | "unsubscribed" | "custom";
+            name?: string;
+            /** @enum {string} */
+            operator: "has_done" | "has_not_done" | "has_done_at_least";
+            times?: number;
+            window?: {
+                last: number;
+                /** @enum {string} */
+                unit: "MINUTE" | "HOUR" | "DAY" | "WEEK" | "MONTH" | "YEAR";
+            };
+            campaign?: string;
+            journey?: string;
+            step?: string;
+            machine?: boolean;
+        };
+        ExplainedPart: {
+            path: string;
+            holds: boolean;
+            says: string;
+            value: string | null;
+            parts: components["schemas"]["ExplainedPart"][];
         };
     };
     responses: never;
@@ -3324,32 +3901,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: {
-                            id: number;
-                            email: string;
-                            firstName: string | null;
-                            lastName: string | null;
-                            phone: string | null;
-                            city: string | null;
-                            country: string | null;
-                            score: number | null;
-                            timezone: string | null;
-                            custom: {
-                                [key: string]: string | number | boolean;
-                            };
-                            isUnsubscribed: boolean;
-                            isBounced: boolean;
-                            /** @enum {string} */
-                            suppressionStatus: "active" | "suppressed";
-                            mailable: boolean;
-                            lists: {
-                                id: string;
-                                name: string;
-                            }[];
-                            createdAt: string;
-                            updatedAt: string;
-                            version: number;
-                        }[];
+                        data: components["schemas"]["Customer"][];
                         nextCursor: string | null;
                         count?: number;
                     };
@@ -3375,20 +3927,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    email: string;
-                    firstName?: string | null;
-                    lastName?: string | null;
-                    phone?: string | null;
-                    city?: string | null;
-                    country?: string | null;
-                    score?: number | null;
-                    timezone?: string | null;
-                    custom?: {
-                        [key: string]: string | number | boolean | null;
-                    };
-                    listIds?: string[];
-                };
+                "application/json": components["schemas"]["CustomerInput"];
             };
         };
         responses: {
@@ -3398,33 +3937,212 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postCustomersBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    customers: components["schemas"]["CustomerInput"][];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerBatchReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCustomersBulk: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": {
-                        id: number;
-                        email: string;
-                        firstName: string | null;
-                        lastName: string | null;
-                        phone: string | null;
-                        city: string | null;
-                        country: string | null;
-                        score: number | null;
-                        timezone: string | null;
-                        custom: {
-                            [key: string]: string | number | boolean;
-                        };
-                        isUnsubscribed: boolean;
-                        isBounced: boolean;
-                        /** @enum {string} */
-                        suppressionStatus: "active" | "suppressed";
-                        mailable: boolean;
-                        lists: {
-                            id: string;
-                            name: string;
-                        }[];
-                        createdAt: string;
-                        updatedAt: string;
-                        version: number;
+                        data: components["schemas"]["BulkJob"][];
+                        nextCursor: string | null;
+                        count?: number;
                     };
                 };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postCustomersBulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {string} */
+                    action: "add_to_list" | "remove_from_list" | "suppress" | "erase";
+                    /** Format: uuid */
+                    listId?: string;
+                    neverMail?: boolean;
+                    note?: string;
+                    selection: components["schemas"]["CustomerSelection"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCustomersBulkId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postCustomersBulkIdCancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCustomersBulkIdLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed */
             default: {
@@ -3470,31 +4188,78 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postCustomersErase: {
+        parameters: {
+            query?: {
+                neverMail?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": Blob;
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postCustomersSearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustomerSearch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": {
-                        id: number;
-                        email: string;
-                        firstName: string | null;
-                        lastName: string | null;
-                        phone: string | null;
-                        city: string | null;
-                        country: string | null;
-                        score: number | null;
-                        timezone: string | null;
-                        custom: {
-                            [key: string]: string | number | boolean;
-                        };
-                        isUnsubscribed: boolean;
-                        isBounced: boolean;
-                        /** @enum {string} */
-                        suppressionStatus: "active" | "suppressed";
-                        mailable: boolean;
-                        lists: {
-                            id: string;
-                            name: string;
-                        }[];
-                        createdAt: string;
-                        updatedAt: string;
-                        version: number;
+                        data: components["schemas"]["Customer"][];
+                        nextCursor: string | null;
+                        count?: number;
                     };
                 };
             };
@@ -3526,32 +4291,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: number;
-                        email: string;
-                        firstName: string | null;
-                        lastName: string | null;
-                        phone: string | null;
-                        city: string | null;
-                        country: string | null;
-                        score: number | null;
-                        timezone: string | null;
-                        custom: {
-                            [key: string]: string | number | boolean;
-                        };
-                        isUnsubscribed: boolean;
-                        isBounced: boolean;
-                        /** @enum {string} */
-                        suppressionStatus: "active" | "suppressed";
-                        mailable: boolean;
-                        lists: {
-                            id: string;
-                            name: string;
-                        }[];
-                        createdAt: string;
-                        updatedAt: string;
-                        version: number;
-                    };
+                    "application/json": components["schemas"]["Customer"];
                 };
             };
             /** @description Refused or failed */
@@ -3567,7 +4307,9 @@ export interface operations {
     };
     deleteCustomersId: {
         parameters: {
-            query?: never;
+            query?: {
+                neverMail?: "true" | "false";
+            };
             header?: never;
             path: {
                 id: number;
@@ -3629,31 +4371,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCustomersIdData: {
+        parameters: {
+            query?: {
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCustomersIdSegments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": {
-                        id: number;
-                        email: string;
-                        firstName: string | null;
-                        lastName: string | null;
-                        phone: string | null;
-                        city: string | null;
-                        country: string | null;
-                        score: number | null;
-                        timezone: string | null;
-                        custom: {
-                            [key: string]: string | number | boolean;
-                        };
-                        isUnsubscribed: boolean;
-                        isBounced: boolean;
-                        /** @enum {string} */
-                        suppressionStatus: "active" | "suppressed";
-                        mailable: boolean;
-                        lists: {
+                        data: {
                             id: string;
                             name: string;
                         }[];
-                        createdAt: string;
-                        updatedAt: string;
-                        version: number;
                     };
                 };
             };
@@ -3674,6 +4458,7 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 count?: "true" | "false";
+                kinds?: string;
             };
             header?: never;
             path: {
@@ -3690,13 +4475,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: {
-                            at: string;
-                            kind: string;
-                            title: string;
-                            detail: string | null;
-                            campaignId?: string;
-                        }[];
+                        data: components["schemas"]["TimelineEntry"][];
                         nextCursor: string | null;
                         count?: number;
                     };
@@ -3824,6 +4603,209 @@ export interface operations {
             };
         };
     };
+    getExports: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["ExportJob"][];
+                        nextCursor: string | null;
+                        count?: number;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postExports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {string} */
+                    kind: "customers" | "list" | "segment" | "suppressions" | "events" | "recipients";
+                    /** Format: uuid */
+                    listId?: string;
+                    /** Format: uuid */
+                    segmentId?: string;
+                    /** Format: uuid */
+                    campaignId?: string;
+                    filter?: components["schemas"]["CustomerFilter"];
+                    columns?: string[];
+                    /** @default false */
+                    raw?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getExportsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postExportsIdCancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getExportsIdFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getExportsIdLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getFields: {
         parameters: {
             query?: never;
@@ -3840,13 +4822,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: {
-                            key: string;
-                            label: string;
-                            /** @enum {string} */
-                            type: "text" | "number" | "date" | "boolean";
-                            no: number;
-                        }[];
+                        data: components["schemas"]["Field"][];
                     };
                 };
             };
@@ -3890,9 +4866,113 @@ export interface operations {
                         label: string;
                         /** @enum {string} */
                         type: "text" | "number" | "date" | "boolean";
+                        /** @enum {string} */
+                        wantedType: "text" | "number" | "date" | "boolean";
                         no: number;
+                        twin: string | null;
                         notice: string | null;
                     };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFieldsDetails: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        customers: number | null;
+                        problem: string | null;
+                        data: components["schemas"]["FieldDetail"][];
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteFieldsKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patchFieldsKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    label?: string;
+                    /** @enum {string} */
+                    type?: "text" | "number" | "date" | "boolean";
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Field"];
                 };
             };
             /** @description Refused or failed */
@@ -4494,15 +5574,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: {
-                            id: string;
-                            name: string;
-                            description: string;
-                            members: number;
-                            createdAt: string;
-                            updatedAt: string;
-                            version: number;
-                        }[];
+                        data: components["schemas"]["List"][];
                         nextCursor: string | null;
                         count?: number;
                     };
@@ -4541,15 +5613,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        name: string;
-                        description: string;
-                        members: number;
-                        createdAt: string;
-                        updatedAt: string;
-                        version: number;
-                    };
+                    "application/json": components["schemas"]["List"];
                 };
             };
             /** @description Refused or failed */
@@ -4580,15 +5644,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        name: string;
-                        description: string;
-                        members: number;
-                        createdAt: string;
-                        updatedAt: string;
-                        version: number;
-                    };
+                    "application/json": components["schemas"]["List"];
                 };
             };
             /** @description Refused or failed */
@@ -4656,15 +5712,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        name: string;
-                        description: string;
-                        members: number;
-                        createdAt: string;
-                        updatedAt: string;
-                        version: number;
-                    };
+                    "application/json": components["schemas"]["List"];
                 };
             };
             /** @description Refused or failed */
@@ -4745,15 +5793,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        name: string;
-                        description: string;
-                        members: number;
-                        createdAt: string;
-                        updatedAt: string;
-                        version: number;
-                    };
+                    "application/json": components["schemas"]["List"];
                 };
             };
             /** @description Refused or failed */
@@ -4791,15 +5831,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        name: string;
-                        description: string;
-                        members: number;
-                        createdAt: string;
-                        updatedAt: string;
-                        version: number;
-                    };
+                    "application/json": components["schemas"]["List"];
                 };
             };
             /** @description Refused or failed */
@@ -4991,6 +6023,7 @@ export interface operations {
                             postalAddress: string;
                             /** @enum {string} */
                             state: "provisioning" | "active" | "deleting";
+                            version: number;
                         } | null;
                         role: ("owner" | "admin" | "member") | null;
                         capabilities: string[];
@@ -5049,6 +6082,7 @@ export interface operations {
                             postalAddress: string;
                             /** @enum {string} */
                             state: "provisioning" | "active" | "deleting";
+                            version: number;
                         } | null;
                         role: ("owner" | "admin" | "member") | null;
                         capabilities: string[];
@@ -5107,6 +6141,7 @@ export interface operations {
                             postalAddress: string;
                             /** @enum {string} */
                             state: "provisioning" | "active" | "deleting";
+                            version: number;
                         } | null;
                         role: ("owner" | "admin" | "member") | null;
                         capabilities: string[];
@@ -5214,6 +6249,7 @@ export interface operations {
                         postalAddress: string;
                         /** @enum {string} */
                         state: "provisioning" | "active" | "deleting";
+                        version: number;
                     };
                 };
             };
@@ -5260,6 +6296,7 @@ export interface operations {
                         postalAddress: string;
                         /** @enum {string} */
                         state: "provisioning" | "active" | "deleting";
+                        version: number;
                     };
                 };
             };
@@ -5304,6 +6341,7 @@ export interface operations {
                         postalAddress: string;
                         /** @enum {string} */
                         state: "provisioning" | "active" | "deleting";
+                        version: number;
                     };
                 };
             };
@@ -5378,6 +6416,7 @@ export interface operations {
                 cursor?: string;
                 count?: "true" | "false";
                 search?: string;
+                sort?: "name" | "changed";
             };
             header?: never;
             path?: never;
@@ -5396,8 +6435,8 @@ export interface operations {
                             id: string;
                             name: string;
                             description: string;
-                            rule: components["schemas"]["Rule"];
                             sentence: string;
+                            usedBy: components["schemas"]["Use"][];
                             version: number;
                             createdAt: string;
                             updatedAt: string;
@@ -5445,11 +6484,43 @@ export interface operations {
                         id: string;
                         name: string;
                         description: string;
-                        rule: components["schemas"]["Rule"];
                         sentence: string;
+                        usedBy: components["schemas"]["Use"][];
                         version: number;
                         createdAt: string;
                         updatedAt: string;
+                        rule: components["schemas"]["Rule"];
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSegmentsChoices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        customEvents: string[];
                     };
                 };
             };
@@ -5488,6 +6559,58 @@ export interface operations {
                     "application/json": {
                         mailable: number;
                         total: number;
+                        warnings: {
+                            field: string;
+                            message: string;
+                        }[];
+                        causes: string[];
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postSegmentsExplain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    rule?: components["schemas"]["Rule"];
+                    /** Format: uuid */
+                    segmentId?: string;
+                    email?: string;
+                    customerId?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        customer: {
+                            id: number;
+                            email: string;
+                            mailable: boolean;
+                        };
+                        matches: boolean;
+                        tree: components["schemas"]["ExplainedPart"];
                     };
                 };
             };
@@ -5524,32 +6647,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: {
-                            id: number;
-                            email: string;
-                            firstName: string | null;
-                            lastName: string | null;
-                            phone: string | null;
-                            city: string | null;
-                            country: string | null;
-                            score: number | null;
-                            timezone: string | null;
-                            custom: {
-                                [key: string]: string | number | boolean;
-                            };
-                            isUnsubscribed: boolean;
-                            isBounced: boolean;
-                            /** @enum {string} */
-                            suppressionStatus: "active" | "suppressed";
-                            mailable: boolean;
-                            lists: {
-                                id: string;
-                                name: string;
-                            }[];
-                            createdAt: string;
-                            updatedAt: string;
-                            version: number;
-                        }[];
+                        data: components["schemas"]["Customer"][];
                     };
                 };
             };
@@ -5585,11 +6683,12 @@ export interface operations {
                         id: string;
                         name: string;
                         description: string;
-                        rule: components["schemas"]["Rule"];
                         sentence: string;
+                        usedBy: components["schemas"]["Use"][];
                         version: number;
                         createdAt: string;
                         updatedAt: string;
+                        rule: components["schemas"]["Rule"];
                     };
                 };
             };
@@ -5663,11 +6762,12 @@ export interface operations {
                         id: string;
                         name: string;
                         description: string;
-                        rule: components["schemas"]["Rule"];
                         sentence: string;
+                        usedBy: components["schemas"]["Use"][];
                         version: number;
                         createdAt: string;
                         updatedAt: string;
+                        rule: components["schemas"]["Rule"];
                     };
                 };
             };
@@ -5702,6 +6802,92 @@ export interface operations {
                     "application/json": {
                         mailable: number;
                         total: number;
+                        warnings: {
+                            field: string;
+                            message: string;
+                        }[];
+                        causes: string[];
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postSegmentsIdDuplicate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        name: string;
+                        description: string;
+                        sentence: string;
+                        usedBy: components["schemas"]["Use"][];
+                        version: number;
+                        createdAt: string;
+                        updatedAt: string;
+                        rule: components["schemas"]["Rule"];
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSegmentsIdMembers: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+                sort?: "newest" | "oldest" | "email";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Customer"][];
+                        nextCursor: string | null;
+                        count?: number;
                     };
                 };
             };
@@ -5783,6 +6969,7 @@ export interface operations {
                             postalAddress: string;
                             /** @enum {string} */
                             state: "provisioning" | "active" | "deleting";
+                            version: number;
                         };
                     };
                 };
