@@ -1,0 +1,52 @@
+import { adviseRule } from '#domain/segment/advise.ts';
+import { conditionsOf, findField, type Node, type Rule, type RuleContext } from '#domain/segment/ast.ts';
+import { describeNode } from '#domain/segment/describe.ts';
+import type { FieldError } from '#domain/shared/errors.ts';
+import type { Tenant } from '../../../infra/tenancy/registry.ts';
+import { readRuleContext } from '../../../search/context.ts';
+import { filledFields } from '../../../search/facts.ts';
+import { countRule } from '../../../search/population.ts';
+
+/** Parts of a rule that are counted one by one to find out why nobody matches. */
+const MAX_COUNTED = 12;
+
+/**
+ * How many people a rule matches, with what a person who builds it should know: conditions that can match nobody,
+ * and why nobody is left. Errors as `countRule`.
+ */
+export async function countWithReasons(tenant: Tenant, rule: unknown): Promise<{ mailable: number; total: number; warnings: FieldError[]; causes: string[] }> {
+  const count = await countRule(tenant, rule);
+  const context = await readRuleContext(tenant, rule);
+  const warnings = adviseRule(rule as Rule, context, await filledFields(tenant, rule as Rule, context));
+  return { ...count, warnings, causes: count.mailable > 0 ? [] : await causesOf(tenant, rule as Rule, context, count.total) };
+}
+
+async function causesOf(tenant: Tenant, rule: Rule, context: RuleContext, total: number): Promise<string[]> {
+  if (total > 0) return [`${total === 1 ? 'The one person who matches is' : `All ${total.toLocaleString('en-US')} who match are`} suppressed, unsubscribed or bounced.`];
+  const causes = await emptyParts(tenant, rule, context);
+  for (const condition of conditionsOf(rule)) if ('field' in condition) causes.push(...hints(condition, context));
+  return [...new Set(causes)].slice(0, 10);
+}
+
+/** Which of the conditions that must all hold match nobody by themselves. */
+async function emptyParts(tenant: Tenant, rule: Rule, context: RuleContext): Promise<string[]> {
+  if (rule.op === 'or' && rule.parts.length === 0) return ['“Any of” without conditions matches nobody. Add a condition.'];
+  if (rule.op !== 'and' || rule.parts.length < 2) return [];
+  const counted = await Promise.all(rule.parts.slice(0, MAX_COUNTED).map(async (part) => ({ part, total: (await countRule(tenant, { op: 'and', parts: [part] })).total })));
+  const empty = counted.filter(({ total }) => total === 0);
+  if (empty.length > 0) return empty.map(({ part }) => `By itself, this matches nobody: ${short(describeNode(part, context))}.`);
+  return rule.parts.length > MAX_COUNTED ? [] : ['Each condition matches somebody by itself, but nobody fulfils all of them. Leave one out, or choose “Any of”.'];
+}
+
+function hints(condition: Extract<Node, { field: string }>, context: RuleContext): string[] {
+  const target = findField(condition.field, context.catalogue);
+  if (target === null) return [];
+  const key = condition.field.replace(/^custom\./, '');
+  const twin = target.at.kind === 'custom' ? context.catalogue.find((field) => field.key !== key && field.key.toLowerCase() === key.toLowerCase()) : undefined;
+  return [
+    ...(twin === undefined ? [] : [`Two fields differ by case only, ${key} and ${twin.key}. Is the right one asked?`]),
+    ...(condition.operator === 'equals' && target.type === 'text' ? ['“Equals” wants the whole text. “Contains” also finds a part of it.'] : []),
+  ];
+}
+
+const short = (words: string): string => (words.length > 120 ? `${words.slice(0, 120)}…` : words);
