@@ -5,7 +5,7 @@ import { FieldDetailView, FieldView } from './views.ts';
 const tag = 'fields';
 const key = z.string().min(1).max(64);
 const params = z.strictObject({ key });
-const label = z.string().trim().min(1, 'Give the field a label.').max(200);
+const label = z.string().trim().min(1).max(200);
 const type = z.enum(['text', 'number', 'date', 'boolean']);
 
 export const fieldRoutes = [

@@ -40,7 +40,7 @@ select 'campaign', id::text, name, names from (
    where c.state in ('draft', 'scheduled', 'running', 'paused') and tag[1] like '%custom.%' group by c.id
 ) campaigns
 union all
-select 'import', id::text, file_name, array(select value->>'target' from jsonb_array_elements(case when jsonb_typeof(options->'columns') = 'array' then options->'columns' else '[]' end) where value->>'target' like 'custom:%') from import_job
+select 'import', id::text, file_name, array(select replace(value->>'target', 'custom:', 'custom.') from jsonb_array_elements(case when jsonb_typeof(options->'columns') = 'array' then options->'columns' else '[]' end) where value->>'target' like 'custom:%') from import_job
  where state in ('queued', 'validating', 'running')
 union all
 select 'export', id::text, title, array(select f #>> '{}' from jsonb_path_query(options, '$.**.field') f) from export_job where state in ('queued', 'running')
