@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { route } from '../../http/route.ts';
 
 export const OrganizationView = z.object({
-  id: z.string(), name: z.string(), slug: z.string(), timezone: z.string(), postalAddress: z.string(), state: z.enum(['provisioning', 'active', 'deleting']),
+  id: z.string(), name: z.string(), slug: z.string(), timezone: z.string(), postalAddress: z.string(), state: z.enum(['provisioning', 'active', 'deleting']), version: z.int(),
 });
 export const organizationName = z.string().trim().min(1).max(100);
 export const timezone = z.string().max(64).refine(isTimezone, { message: 'Expected a time zone like Europe/Berlin.' });
@@ -22,7 +22,7 @@ export const organizationRoutes = [
     handle: ({ org, services }) => services.organizations.get(org),
   }),
   route({
-    method: 'patch', path: '/organization', capability: 'settings.manage', summary: "Changes the organization's settings.", tag: 'organization',
+    method: 'patch', path: '/organization', capability: 'settings.manage', summary: "Changes the organization's settings; `version` refuses a stale change.", tag: 'organization',
     body: z.object({ name: organizationName.optional(), timezone: timezone.optional(), postalAddress: z.string().trim().max(500).nullable().transform((text) => text ?? '').optional(), version: z.number().int().optional() }),
     reply: OrganizationView,
     handle: ({ org, actor, body, services }) => services.organizations.update(org, actor.name, body),

@@ -1,6 +1,7 @@
 import type { Role } from '#domain/access.ts';
 import { AppError, notFound } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
+import { given } from '../../../infra/db/given.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
 import { newId } from '../../../infra/ids.ts';
 import { recordTenant } from '../../../infra/tenancy/provisioning.ts';
@@ -13,30 +14,50 @@ export interface OrganizationRecord {
   readonly timezone: string;
   readonly postalAddress: string;
   readonly state: 'provisioning' | 'active' | 'deleting';
+  readonly version: number;
 }
 
-const COLUMNS = 'id, name, slug, timezone, postal_address as "postalAddress", state';
+export interface SettingsEdit {
+  readonly version?: number | undefined;
+  readonly name?: string | undefined;
+  readonly timezone?: string | undefined;
+  readonly postalAddress?: string | undefined;
+}
+
+const ORGANIZATION = 'select id, name, slug, timezone, postal_address as "postalAddress", state, version from tenant where id = $1';
 
 export type OrganizationService = ReturnType<typeof createOrganizationService>;
 
-export function createOrganizationService({ control, config, gateway, tenants }: Container, audit: AuditService) {
+export function createOrganizationService({ control, config, gateway, logger, tenants }: Container, audit: AuditService) {
   async function get(org: string) {
-    const record = await control.first<OrganizationRecord>(`select ${COLUMNS} from tenant where id = $1`, [org]);
+    const record = await control.first<OrganizationRecord>(ORGANIZATION, [org]);
     if (record === undefined) throw notFound('organization');
     return record;
   }
   return {
     get: async (org: string) => toOrganizationView(await get(org)),
-    async update(org: string, actor: string, change: { name?: string | undefined; timezone?: string | undefined; postalAddress?: string | undefined }) {
-      const before = await get(org);
-      const after = { name: change.name ?? before.name, timezone: change.timezone ?? before.timezone, postalAddress: change.postalAddress ?? before.postalAddress };
-      await control.transaction(async (tx) => {
-        await tx.run('update tenant set name = $2, timezone = $3, postal_address = $4 where id = $1', [org, after.name, after.timezone, after.postalAddress]);
+    /**
+     * Changes the settings that are named. Another time zone has the search index built again, where plain dates are instants.
+     * @throws AppError `conflict` when `version` is not the newest
+     */
+    async update(org: string, actor: string, { version, ...change }: SettingsEdit) {
+      const { before, after } = await control.transaction(async (tx) => {
+        const before = await tx.first<OrganizationRecord>(`${ORGANIZATION} for update`, [org]);
+        if (before === undefined) throw notFound('organization');
+        if (version !== undefined && version !== before.version) throw new AppError('conflict', 'Somebody else saved these settings meanwhile. Load them again, then repeat your change.');
+        const after = { ...before, ...given(change), version: before.version + 1 };
+        await tx.run('update tenant set name = $2, timezone = $3, postal_address = $4, version = $5 where id = $1', [org, after.name, after.timezone, after.postalAddress, after.version]);
         await tx.run('update organization set name = $2 where id = $1', [org, after.name]);
+        return { before, after };
       });
       tenants.forget(org);
-      await audit.record(org, actor, 'organization.updated', after.name, { before: { name: before.name, timezone: before.timezone, postalAddress: before.postalAddress }, after });
-      return toOrganizationView(await get(org));
+      await audit.record(org, actor, 'organization.updated', after.name, { before: settingsOf(before), after: settingsOf(after) });
+      if (after.timezone !== before.timezone) {
+        await gateway.startReindex({ orgId: org, reason: 'timezone' }).catch((error: unknown) => {
+          logger.warn({ err: error, orgId: org }, 'the time zone is saved; the search index has not heard of it');
+        });
+      }
+      return toOrganizationView(after);
     },
     /** A further organization with its creator as owner; its database is made in the background. @throws AppError `forbidden` by FERMATA_ORG_CREATION */
     async create(userId: string, wanted: { name: string; timezone: string }) {
@@ -72,6 +93,8 @@ async function freeSlug(tx: Sql, name: string): Promise<string> {
   return slug;
 }
 
+const settingsOf = ({ name, timezone, postalAddress }: OrganizationRecord) => ({ name, timezone, postalAddress });
+
 export function toOrganizationView(record: OrganizationRecord) {
-  return { id: record.id, name: record.name, slug: record.slug, timezone: record.timezone, postalAddress: record.postalAddress, state: record.state };
+  return { id: record.id, name: record.name, slug: record.slug, timezone: record.timezone, postalAddress: record.postalAddress, state: record.state, version: record.version };
 }

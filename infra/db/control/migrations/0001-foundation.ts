@@ -17,9 +17,10 @@ create table tenant (
   database_name text not null unique,
   database_server text,
   schema_version text,
+  version integer not null default 1,
   created_at timestamptz not null default now()
 );
-comment on table tenant is 'id is the organization of better-auth; no is the short number in tracking ids; database_server is null for the server of the control database';
+comment on table tenant is 'id is the organization of better-auth; no is the short number in tracking ids; database_server is null for the server of the control database; version counts the changes of its settings';
 
 create table api_key (
   id uuid primary key,

@@ -10,7 +10,7 @@ export class OrganizationSettings extends Resource<Organization> {
   }
 
   save = new Action(async (form: { name: string; timezone: string; postalAddress: string }) => {
-    const saved = await patch('/organization', { body: { name: form.name.trim(), timezone: form.timezone, postalAddress: form.postalAddress.trim() } });
+    const saved = await patch('/organization', { body: { ...(this.value ? { version: this.value.version } : {}), name: form.name.trim(), timezone: form.timezone, postalAddress: form.postalAddress.trim() } });
     this.set(saved);
     session.takeOrganization(saved);
     return saved;
