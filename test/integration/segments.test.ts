@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COUNT_PATIENCE_MS } from '../../search/freshness.ts';
-import { estimateAudience, streamCustomerIds } from '../../search/population.ts';
+import { estimateAudience, streamCustomerIds } from '../../search/audience.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { followOutbox } from '../support/indexing.ts';
 
@@ -41,7 +41,76 @@ test.each([
   ['nobody', { op: 'or', parts: [] }, []],
 ])('%s: count and sample agree', async (_, rule, expected) => {
   expect(await sample(rule)).toEqual(expected);
-  expect(await count(rule)).toEqual({ mailable: expected.length, total: expected.length });
+  expect(await count(rule)).toMatchObject({ mailable: expected.length, total: expected.length, warnings: [] });
+});
+
+describe('when nobody is left, the count says why', () => {
+  const is = (value: string) => ({ field: 'city', operator: 'equals', value });
+  test.each([
+    ['the part that matches nobody by itself', and({ field: 'score', operator: 'is_set' }, is('Lond')), ['By itself, this matches nobody: City is “Lond”.', '“Equals” wants the whole text. “Contains” also finds a part of it.']],
+    ['parts that exclude one another', and({ field: 'score', operator: 'greater_than', value: 80 }, { field: 'score', operator: 'less_than', value: 20 }), ['Each condition matches somebody by itself, but nobody fulfils all of them. Leave one out, or choose “Any of”.']],
+    ['an empty "any of"', { op: 'or', parts: [] }, ['“Any of” without conditions matches nobody. Add a condition.']],
+  ])('%s', async (_, rule, causes) => {
+    expect(await count(rule)).toMatchObject({ mailable: 0, total: 0, causes });
+  });
+
+  test('everybody suppressed, a field without values, and twins that differ by case', async () => {
+    await member.post('/customers', { email: 'gone@only.example', city: 'Atlantis' });
+    await member.post('/suppressions', { email: 'gone@only.example' });
+    expect(await count(and(is('Atlantis')))).toMatchObject({ mailable: 0, total: 1, causes: ['The one person who matches is suppressed, unsubscribed or bounced.'] });
+    await member.post('/fields', { key: 'Plan_Type', label: 'Plan again', type: 'text' });
+    const empty = await count(and({ field: 'custom.Plan_Type', operator: 'equals', value: 'premium' }));
+    expect(empty.warnings).toEqual([{ field: 'rule.parts[0].field', message: 'No customer has a value for Plan again yet: nobody matches.' }]);
+    expect(empty.causes).toContain('Two fields differ by case only, Plan_Type and plan_type. Is the right one asked?');
+  });
+});
+
+describe('event conditions', () => {
+  /** Writes what somebody did, as applied events leave it, without the events. */
+  async function did(email: string, columns: Record<string, unknown>): Promise<void> {
+    const names = Object.keys(columns);
+    await sql(`with she as (select id from customer where email_key = $1),
+      done as (insert into customer_activity (customer_id, version, ${names.join(', ')}) select id, 1, ${names.map((_, i) => `$${i + 2}`).join(', ')} from she on conflict (customer_id) do nothing)
+      insert into outbox (topic, ids) select 'customer', array[id] from she`, [email, ...Object.values(columns)]);
+  }
+  const minutesAgo = (minutes: number) => Date.now() - minutes * 60_000;
+  const among = (condition: object) => and({ field: 'email', operator: 'ends_with', value: '@events.example' }, condition);
+  let campaignId: string;
+
+  beforeAll(async () => {
+    for (const name of ['opener', 'sleeper', 'stranger']) await member.post('/customers', { email: `${name}@events.example` });
+    campaignId = (await member.post('/campaigns', { name: 'Spring' })).body.id;
+    const [{ no } = { no: 0 }] = await sql<{ no: number }>('select mail_no as no from campaign where id = $1', [campaignId]);
+    const inMail = (minutes: number) => [no * 2 ** 32 + Math.floor(minutesAgo(minutes) / 1_000)];
+    await did('opener@events.example', { sent_last: minutesAgo(60), sent_count: 1, sent_in: inMail(60), opened_last: minutesAgo(10), opened_count: 3, opened_in: inMail(10), opened_any_last: minutesAgo(10), opened_any_count: 3, opened_any_in: inMail(10) });
+    await did('sleeper@events.example', { sent_last: minutesAgo(60), sent_count: 1, sent_in: inMail(60), opened_any_last: minutesAgo(59), opened_any_count: 1, opened_any_in: inMail(59) });
+  });
+
+  test.each<[string, () => object, string[]]>([
+    ['opened, at any time', () => ({ event: 'opened', operator: 'has_done' }), ['opener']],
+    ['opened within minutes', () => ({ event: 'opened', operator: 'has_done', window: { last: 30, unit: 'MINUTE' } }), ['opener']],
+    ['opened, before the window', () => ({ event: 'opened', operator: 'has_done', window: { last: 5, unit: 'MINUTE' } }), []],
+    ['opened the campaign', () => ({ event: 'opened', operator: 'has_done', campaign: campaignId, window: { last: 1, unit: 'YEAR' } }), ['opener']],
+    ['machines included', () => ({ event: 'opened', operator: 'has_done', machine: true }), ['sleeper', 'opener']],
+    ['not opened: those never mailed too', () => ({ event: 'opened', operator: 'has_not_done' }), ['stranger', 'sleeper']],
+    ['not opened, and was sent something', () => and({ event: 'opened', operator: 'has_not_done' }, { event: 'sent', operator: 'has_done' }), ['sleeper']],
+    ['opened at least three times', () => ({ event: 'opened', operator: 'has_done_at_least', times: 3 }), ['opener']],
+    ['opened at least four times', () => ({ event: 'opened', operator: 'has_done_at_least', times: 4 }), []],
+  ])('%s', async (_, condition, expected) => {
+    expect((await sample(among(condition()))).map((email: string) => email.split('@')[0])).toEqual(expected);
+    expect((await count(among(condition()))).total).toBe(expected.length);
+  });
+
+  test.each([
+    ['a campaign that is gone', { event: 'opened', operator: 'has_done', campaign: '0197b7a0-0000-7000-8000-000000000000' }, 'rule.parts[0].campaign', /does not exist any more/],
+    ['a window that is none', { event: 'opened', operator: 'has_done', window: { last: 0, unit: 'DAY' } }, 'rule.parts[0].window', /whole number from 1/],
+    ['a count with a window', { event: 'opened', operator: 'has_done_at_least', times: 2, window: { last: 1, unit: 'DAY' } }, 'rule.parts[0].window', /all time/],
+    ['a custom event that never came', { event: 'custom', name: 'cart_abandoned', operator: 'has_done' }, 'rule.parts[0].name', /No custom event/],
+    ['machines of a bounce', { event: 'bounced', operator: 'has_done', machine: true }, 'rule.parts[0].machine', /opened and clicked only/],
+  ])('%s is refused at its part', async (_, condition, field, message) => {
+    const reply = await member.post('/segments/count', { rule: and(condition) });
+    expect([reply.status, reply.body.errors[0]]).toEqual([422, { field, message: expect.stringMatching(message) }]);
+  });
 });
 
 test('a segment says its rule in words and is counted anew at every use', async () => {
@@ -88,6 +157,41 @@ test('a rule nested a hundred levels deep is answered or refused in words, never
   if (deep.status === 422) expect(deep.body.errors[0].message).toContain('too deeply nested');
   const tooDeep = await member.post('/segments/count', { rule: nested(102) });
   expect([tooDeep.status, tooDeep.body.errors[0].message]).toEqual([422, 'Groups may be nested 100 levels deep.']);
+});
+
+describe('a rule beyond all limits is refused in words, never a failure', () => {
+  const isSet = { field: 'city', operator: 'is_set' };
+  const deep = (levels: number) => `{"rule":${'{"op":"and","parts":['.repeat(levels)}${JSON.stringify(isSet)}${']}'.repeat(levels)}}`;
+  const wide = (conditions: number) => JSON.stringify({ rule: and(...Array.from({ length: conditions }, () => isSet)) });
+  test.each<[string, string, RegExp]>([
+    ['1,000 levels', deep(1_000), /nested/],
+    ['100,000 levels', deep(100_000), /nested/],
+    ['100,000 conditions', wide(100_000), /more than 100000 values|10,000 conditions/],
+    ['10,001 conditions', wide(10_001), /at most 10,000 conditions/],
+    ['a prototype as a group', '{"rule":{"op":"and","parts":[{"__proto__":{"op":"and","parts":[]}}]}}', /Unknown property|Choose a field/],
+    ['a prototype as an operator', JSON.stringify({ rule: and({ field: 'city', operator: 'constructor', value: 'x' }) }), /Unknown operator/],
+    ['a prototype as a field', JSON.stringify({ rule: and({ field: '__proto__', operator: 'is_set' }) }), /no field/],
+    ['a prototype as a list', JSON.stringify({ rule: and({ list: '__proto__', in: true }) }), /does not exist/],
+    ['a prototype as a segment', JSON.stringify({ rule: and({ segment: 'constructor', in: true }) }), /does not exist/],
+    ['an index field as a field', JSON.stringify({ rule: and({ field: 'k0', operator: 'is_set' }, { field: 'custom.k0", "x', operator: 'is_set' }) }), /no field/],
+    ['a null among the parts', JSON.stringify({ rule: and(null) }), /group or a condition/],
+  ])('%s', async (_, body, message) => {
+    for (const path of ['/segments/count', '/segments/sample', '/segments/explain', '/segments']) {
+      const more = path === '/segments' ? '"name":"Beyond",' : path === '/segments/explain' ? '"email":"ada@example.com",' : '';
+      const reply = await member.request('POST', path, `{${more}${body.slice(1)}`);
+      expect([reply.status, reply.body.code], path).toEqual([422, 'invalid']);
+      expect(reply.body.errors[0]?.message ?? reply.body.detail).toMatch(message);
+    }
+  }, 30_000);
+
+  test('10,000 conditions are counted, saved, explained and said in words', async () => {
+    const rule = { op: 'or', parts: Array.from({ length: 10_000 }, (_, i) => ({ field: 'email', operator: 'equals', value: `nobody${i}@example.com` })) };
+    expect((await count(rule)).total).toBe(0);
+    const made = await member.post('/segments', { name: 'Ten thousand', rule });
+    expect([made.status, made.body.rule.parts.length]).toEqual([201, 10_000]);
+    expect((await member.get('/segments?search=ten%20thousand')).body.data[0].sentence.length).toBeLessThan(500);
+    expect((await member.post('/segments/explain', { segmentId: made.body.id, email: 'ada@example.com' })).body).toMatchObject({ matches: false });
+  }, 60_000);
 });
 
 test('the longest texts a rule may hold are answered', async () => {
