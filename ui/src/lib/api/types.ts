@@ -41,12 +41,15 @@ export type Preview = Reply<'/imports/{id}/preview', 'get'>;
 export type ImportColumn = Preview['columns'][number];
 
 export type Rule = components['schemas']['Rule'];
-export type Condition = components['schemas']['Condition'];
 export type ListCondition = components['schemas']['ListCondition'];
+export type SegmentCondition = components['schemas']['SegmentCondition'];
+export type EventCondition = components['schemas']['EventCondition'];
 export type RuleNode = Rule['parts'][number];
-export type Operator = Condition['operator'];
+export type Operator = components['schemas']['Condition']['operator'];
 export type Segment = Reply<'/segments/{id}', 'get'>;
+export type SegmentRow = Row<'/segments'>;
 export type Count = Reply<'/segments/count', 'post'>;
+export type Explanation = Reply<'/segments/explain', 'post'>;
 
 export type Suppression = Row<'/suppressions'>;
 

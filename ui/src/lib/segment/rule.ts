@@ -1,72 +1,66 @@
-import type { Condition, CustomerList, Field, FieldType, ListCondition, Operator, Rule, RuleNode } from '$lib/api/types.ts';
-import { strings } from '$lib/strings/en.ts';
+import type { EventCondition, ListCondition, Operator, Rule, RuleNode, SegmentCondition } from '$lib/api/types.ts';
+import { operators, type OperatorRow } from '#domain/segment/operators.ts';
 
-const text = strings.audience.segments;
+/** The rule tree as the builder changes it: the API's shapes, in place. */
+export type { EventName, EventOperator } from '#domain/segment/events.ts';
+export type { WindowUnit } from '#domain/segment/windows.ts';
+export type { Operator };
+export type AttributeCondition = Extract<RuleNode, { field: string }>;
+export type ConditionNode = Exclude<RuleNode, Rule>;
 
 export const isRule = (node: RuleNode): node is Rule => 'parts' in node;
 export const isList = (node: RuleNode): node is ListCondition => 'list' in node;
-export const isCondition = (node: RuleNode): node is Condition => 'field' in node;
+export const isSegment = (node: RuleNode): node is SegmentCondition => 'segment' in node;
+export const isEvent = (node: RuleNode): node is EventCondition => 'event' in node;
+export const isAttribute = (node: RuleNode): node is AttributeCondition => 'field' in node;
 
-export interface FieldChoice { field: string; label: string; type: FieldType; group: 'standard' | 'system' | 'custom' }
-
-const standard: readonly (readonly [string, FieldType, 'standard' | 'system'])[] = [
-  ['email', 'text', 'standard'], ['first_name', 'text', 'standard'], ['last_name', 'text', 'standard'], ['city', 'text', 'standard'], ['country', 'text', 'standard'], ['phone', 'text', 'standard'],
-  ['score', 'number', 'standard'], ['timezone', 'text', 'standard'],
-  ['is_unsubscribed', 'boolean', 'system'], ['is_bounced', 'boolean', 'system'], ['suppression_status', 'text', 'system'], ['created_at', 'date', 'system'], ['updated_at', 'date', 'system'],
-];
-
-export const fieldChoices = (fields: readonly Field[]): FieldChoice[] => [
-  ...standard.map(([field, type, group]) => ({ field, label: text.fields[field] ?? field, type, group })),
-  ...fields.map(({ key, label, type }) => ({ field: `custom.${key}`, label, type, group: 'custom' as const })),
-];
-
-const present = ['is_set', 'is_not_set'] as const;
-export const operatorsByType: Record<FieldType, readonly Operator[]> = {
-  text: ['equals', 'not_equals', 'contains', 'not_contains', 'starts_with', 'ends_with', 'is_one_of', 'is_none_of', ...present],
-  number: ['equals', 'not_equals', 'greater_than', 'less_than', 'at_least', 'at_most', 'between', 'is_one_of', 'is_none_of', ...present],
-  date: ['equals', 'before', 'after', 'between', ...present],
-  boolean: ['is_true', 'is_false', ...present],
-};
-
-export type ValueShape = 'none' | 'one' | 'many' | 'range';
-export function shapeOf(operator: Operator): ValueShape {
-  if (operator === 'between') return 'range';
-  if (operator === 'is_one_of' || operator === 'is_none_of') return 'many';
-  return ['is_true', 'is_false', 'is_set', 'is_not_set'].includes(operator) ? 'none' : 'one';
-}
-
-export const newCondition = (): Condition => ({ field: 'city', operator: 'equals', value: '' });
-export const newGroup = (): Rule => ({ op: 'or', parts: [newCondition()] });
 export const emptyRule = (): Rule => ({ op: 'and', parts: [] });
+export const newCondition = (): AttributeCondition => ({ field: 'city', operator: 'equals', value: '' });
 
-const filled = (value: unknown) => value !== null && value !== undefined && String(value).trim() !== '' && !(typeof value === 'number' && Number.isNaN(value));
+/** What an operator takes: nothing, one value, two, many, or a number of days. */
+export const takes = (operator: Operator): OperatorRow['takes'] => (Object.hasOwn(operators, operator) ? operators[operator].takes : 'one');
 
-/** Whether the server can be asked about the rule: no condition waits for its value. */
+const filled = (value: unknown) => value !== null && value !== undefined && String(value).trim() !== '';
+
+/** Whether a condition waits for nothing more, so that the server can be asked about it. */
 export function isComplete(node: RuleNode): boolean {
-  if (isRule(node)) return node.parts.every(isComplete);
+  if (isRule(node)) return true;
   if (isList(node)) return filled(node.list);
-  const shape = shapeOf(node.operator);
+  if (isSegment(node)) return filled(node.segment);
+  if (isEvent(node)) {
+    if (node.event === 'custom' && !filled(node.name)) return false;
+    if (node.operator === 'has_done_at_least') return filled(node.times);
+    return (node.window === undefined || filled(node.window.last)) && (node.campaign === undefined || filled(node.campaign)) && (node.journey === undefined || filled(node.journey));
+  }
+  const shape = takes(node.operator);
   if (shape === 'none') return true;
-  if (shape === 'one') return filled(node.value);
+  if (shape === 'one' || shape === 'days') return filled(node.value);
   const values = Array.isArray(node.value) ? node.value : [];
-  return shape === 'range' ? values.length === 2 && values.every(filled) : values.some(filled);
+  return shape === 'two' ? values.length === 2 && values.every(filled) : values.some(filled);
 }
 
-/** The rule in words, while it is being built; a saved segment carries the server's sentence. */
-export function describe(node: RuleNode, lists: readonly CustomerList[], fields: readonly FieldChoice[], top = true): string {
-  const words = text.sentence;
-  if (isList(node)) {
-    const name = `“${lists.find(({ id }) => id === node.list)?.name ?? '…'}”`;
-    return node.in ? words.inList(name) : words.notInList(name);
+/** Every condition that waits for something, in the order in which it stands. */
+export function incompleteIn(rule: Rule): ConditionNode[] {
+  const found: ConditionNode[] = [];
+  const todo: RuleNode[] = [rule];
+  for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
+    if (isRule(node)) todo.push(...node.parts.toReversed());
+    else if (!isComplete(node)) found.push(node);
   }
-  if (isCondition(node)) {
-    const label = fields.find(({ field }) => field === node.field)?.label ?? node.field;
-    const quote = (value: unknown) => (typeof value === 'number' ? String(value) : `“${String(value ?? '')}”`);
-    const value = Array.isArray(node.value) ? node.value.map(quote).join(shapeOf(node.operator) === 'range' ? words.valueAnd : ', ') : quote(node.value);
-    return [label, text.operators[node.operator], ...(shapeOf(node.operator) === 'none' ? [] : [value])].join(' ');
-  }
-  if (node.parts.length === 0) return node.op === 'or' ? words.nobody : words.everyone;
-  const inner = node.parts.map((part) => describe(part, lists, fields, false));
-  const joined = node.op === 'not' ? words.none + inner.join(words.or) : inner.join(node.op === 'and' ? words.and : words.or);
-  return top || inner.length === 1 ? joined : `(${joined})`;
+  return found;
 }
+
+/** Makes a node another one in place, so that its row keeps its identity and the cursor its field. */
+export function become(node: RuleNode, next: RuleNode): void {
+  const record = node as unknown as Record<string, unknown>;
+  for (const key of Object.keys(record)) if (!(key in next)) delete record[key];
+  for (const [key, value] of Object.entries(next)) if (record[key] !== value) record[key] = value;
+}
+
+/** A copy that shares nothing with the tree being built. @param without a part that is left out */
+export function plain(rule: Rule, without: RuleNode | null = null): Rule {
+  const parts = rule.parts.filter((part) => part !== without);
+  return { op: rule.op, parts: parts.map((part) => (isRule(part) ? plain(part, without) : copy(part))) };
+}
+
+export const copy = <T extends RuleNode>(node: T): T => JSON.parse(JSON.stringify(node)) as T;

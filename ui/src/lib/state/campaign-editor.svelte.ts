@@ -1,6 +1,6 @@
 import { untrack } from 'svelte';
 import { get, patch, post } from '$lib/api/client.ts';
-import type { Body, Campaign, Checks, Connection, CustomerList, Estimate, Rendered, Segment } from '$lib/api/types.ts';
+import type { Body, Campaign, Checks, Connection, CustomerList, Estimate, Rendered, SegmentRow } from '$lib/api/types.ts';
 import type { ApiError } from '$lib/api/client.ts';
 import { Action } from './action.svelte.ts';
 import { loadFields, loadLists } from './customers.svelte.ts';
@@ -35,7 +35,7 @@ export class CampaignEditor {
   rendered = $state.raw<Rendered | null>(null);
   renderError = $state.raw<ApiError | null>(null);
   lists = new Resource<CustomerList[]>(loadLists);
-  segments = new Resource<Segment[]>(() => get('/segments', { query: { limit: 200 } }).then((page) => page.data));
+  segments = new Resource<SegmentRow[]>(() => get('/segments', { query: { limit: 200 } }).then((page) => page.data));
   connections = new Resource<Connection[]>(() => get('/connections', { query: { limit: 200 } }).then((page) => page.data));
   fields = new Resource(loadFields);
   #version = 0;
