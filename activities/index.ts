@@ -1,12 +1,15 @@
 import { engineOf } from '../infra/mail/create-engine.ts';
 import type { Container } from '../infra/container.ts';
+import { createBulkActivities } from './bulk.ts';
 import { createCampaignActivities } from './campaign.ts';
+import { createExportActivities } from './exports.ts';
 import { createFieldActivities } from './fields.ts';
 import { createImportActivities } from './imports.ts';
 import { createIndexingActivities } from './indexing.ts';
 import { createListActivities } from './lists.ts';
 import { createOrganizationActivities } from './organization.ts';
 import { createReindexActivities } from './reindex.ts';
+import { createScrubActivities } from './scrub.ts';
 import { createSendActivities } from './send.ts';
 import { createSweepActivities } from './sweep.ts';
 
@@ -26,6 +29,9 @@ export function createActivities(container: Container) {
       ...createImportActivities(container, isStopping),
       ...createFieldActivities(container, isStopping),
       ...createListActivities(container, isStopping),
+      ...createBulkActivities(container, isStopping),
+      ...createExportActivities(container, isStopping),
+      ...createScrubActivities(container, isStopping),
       ...createCampaignActivities(container),
       ...createSendActivities(engine),
       ...createSweepActivities(container),

@@ -1,4 +1,5 @@
 import type { Container } from '../infra/container.ts';
+import { expireExports } from '../infra/exports/files.ts';
 import { translating } from './errors.ts';
 
 export interface SweepResult {
@@ -10,7 +11,7 @@ export interface SweepResult {
 export type SweepActivities = ReturnType<typeof createSweepActivities>;
 
 /** Finds what lost its nudge: Temporal was down, wiped or restored, or a process died between commit and nudge. */
-export function createSweepActivities({ tenants, gateway, logger }: Pick<Container, 'tenants' | 'gateway' | 'logger'>) {
+export function createSweepActivities({ tenants, gateway, logger, config }: Pick<Container, 'tenants' | 'gateway' | 'logger' | 'config'>) {
   return translating({
     /** Starts a workflow for every running campaign and import (one that has one keeps it) and wakes outboxes with old rows. */
     async sweep(): Promise<SweepResult> {
@@ -26,6 +27,9 @@ export function createSweepActivities({ tenants, gateway, logger }: Pick<Contain
                 where (c.state in ('running', 'paused') or (c.state = 'cancelled' and c.phase is not null)) and c.updated_at < now() - interval '30 seconds'`,
             ),
             imports: await sql.rows<{ id: string }>("select id from import_job where state in ('queued', 'validating', 'running') and created_at < now() - interval '30 seconds'"),
+            exports: await sql.rows<{ id: string }>("select id from export_job where state in ('queued', 'running') and created_at < now() - interval '30 seconds'"),
+            bulk: await sql.rows<{ id: string }>("select id from bulk_job where state in ('queued', 'collecting', 'running') and created_at < now() - interval '30 seconds'"),
+            isUnsearched: (await sql.first("select 1 from erased_address where erased_at < now() - interval '30 seconds' limit 1")) !== undefined,
             lists: await sql.rows<{ id: string }>("select id from list_record where removing and updated_at < now() - interval '30 seconds'"),
             fields: await sql.rows<{ no: number }>('select field_no as no from custom_field where removing'),
             index: await sql.first<{ isBuilding: boolean; isUnchecked: boolean }>(INDEX_STANDING, [org.timezone]),
@@ -33,6 +37,10 @@ export function createSweepActivities({ tenants, gateway, logger }: Pick<Contain
           }));
           for (const campaign of found.campaigns) await gateway.startCampaign({ orgId: org.id, ...campaign });
           for (const { id } of found.imports) await gateway.startImport({ orgId: org.id, importId: id });
+          for (const { id } of found.exports) await gateway.startExport({ orgId: org.id, exportId: id });
+          for (const { id } of found.bulk) await gateway.startBulk({ orgId: org.id, bulkId: id });
+          if (found.isUnsearched) gateway.nudgeScrub(org.id);
+          await tenants.use(org.id, ({ sql }) => expireExports(sql, config, org.id));
           for (const { id } of found.lists) await gateway.removeList({ orgId: org.id, listId: id });
           for (const { no } of found.fields) await gateway.removeField({ orgId: org.id, fieldNo: no });
           if (found.isWaiting) gateway.nudgeOutbox(org.id);

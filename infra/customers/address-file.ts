@@ -4,7 +4,8 @@ import type { Readable } from 'node:stream';
 import { emailKey } from '#domain/customer/email-address.ts';
 import { refuse } from '#domain/shared/errors.ts';
 import type { Config } from '../config.ts';
-import { readHead, readRecords, type Encoding } from '../imports/files.ts';
+import type { Encoding } from '../imports/encoding.ts';
+import { readHead, readRecords } from '../imports/files.ts';
 import { storeUpload } from '../imports/store.ts';
 
 /** How a file of addresses is read. */
@@ -29,7 +30,7 @@ export function addressFile(config: Pick<Config, 'FERMATA_STATE_DIR'>, orgId: st
  * @throws AppError `invalid` when there are none, else as `storeUpload`
  */
 export async function storeAddresses(body: Readable, path: string, limitMb: number): Promise<AddressReading> {
-  const encoding = await storeUpload(body, path, limitMb);
+  const { encoding } = await storeUpload(body, path, limitMb);
   const { delimiter, records } = await readHead(path, encoding, 1);
   const cells = records[0]?.cells ?? [];
   const named = cells.findIndex((cell) => cell.trim().toLowerCase() === 'email');

@@ -42,11 +42,13 @@ export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure:
   await tx.run(`update audit set subject = 'erased address', detail = null where subject = any($1)`, [addresses]);
   await tx.run(`delete from idempotency i where route like 'post %import%' and exists (select 1 from unnest($1::text[]) u(address) where position(address in lower(i.response::text)) > 0)`, [addresses]);
   await takeOutStaged(tx, addresses);
-  const closed = await tx.rows<{ id: string }>(`update export_job set file_removed_at = now() where state = 'completed' and file_removed_at is null returning id::text`);
-  await tx.run(`update export_job set start_over = true where state in ('queued', 'running') and not start_over`);
+  // One statement: an export that ends at this moment is seen either as running or as ended.
+  const exports = await tx.rows<{ id: string; state: string }>(
+    `update export_job set file_removed_at = case when state = 'completed' then now() end, start_over = state <> 'completed'
+      where state in ('queued', 'running', 'completed') and file_removed_at is null returning id::text, state`);
   await tx.run(`insert into audit (actor, action, subject) select $1, 'customer.erased', 'customer ' || id from unnest($2::bigint[]) u(id) order by id`, [erasure.actor, erasedIds]);
   if (erasedIds.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1::bigint[])`, [erasedIds]);
-  return { customers: erasedIds.length, exportIds: closed.map((row) => row.id) };
+  return { customers: erasedIds.length, exportIds: exports.filter((row) => row.state === 'completed').map((row) => row.id) };
 }
 
 /** Keys of theirs now and before (as far as nobody else has them), and the spellings they gave. */

@@ -26,8 +26,8 @@ export interface BulkRequest {
 const takesList: ReadonlySet<BulkAction> = new Set(['add_to_list', 'remove_from_list']);
 
 /** One action over many customers: a row says what is wanted, a workflow does it. */
-export function createBulkService(container: Pick<Container, 'tenants' | 'gateway' | 'config'>) {
-  const { tenants, gateway, config } = container;
+export function createBulkService(container: Pick<Container, 'tenants' | 'gateway' | 'config' | 'logger'>) {
+  const { tenants, gateway, config, logger } = container;
   const urlOf = (orgId: string, id: string) => gateway.workflowUrl(workflowIds.bulk(orgId, id));
   const shown = async (sql: Sql, orgId: string, id: string) => {
     const row = await sql.first<BulkRecord>(`${BULK} where id = $1`, [id]);
@@ -35,13 +35,13 @@ export function createBulkService(container: Pick<Container, 'tenants' | 'gatewa
     return toBulkView(row, urlOf(orgId, id));
   };
 
-  /** Writes the job and starts it; the sweep starts it later if Temporal is away now. */
+  /** Writes the job and starts it. The row says what is to be done: without this start the sweep begins it within a minute. */
   async function begin(sql: Sql, orgId: string, id: string, action: BulkAction, options: BulkOptions, actor: string) {
     await sql.transaction(async (tx) => {
       await tx.run('insert into bulk_job (id, action, options, created_by) values ($1, $2, $3, $4)', [id, action, JSON.stringify(options), actor]);
       await tx.run(`insert into audit (actor, action, subject, detail) values ($1, 'customers.bulk', $2, jsonb_build_object('action', $3::text))`, [actor, `bulk ${id}`, action]);
     });
-    await gateway.startBulk({ orgId, bulkId: id });
+    await gateway.startBulk({ orgId, bulkId: id }).catch((error: unknown) => logger.warn({ err: error, orgId }, 'a bulk action waits for the sweep'));
     return shown(sql, orgId, id);
   }
 

@@ -33,8 +33,8 @@ const about: Record<ExportKind, { readonly needs?: 'listId' | 'segmentId' | 'cam
 };
 
 /** Files of people, reports and suppressions: a row says what is wanted, a workflow writes the file. */
-export function createExportService(container: Pick<Container, 'tenants' | 'gateway' | 'config'>) {
-  const { tenants, gateway, config } = container;
+export function createExportService(container: Pick<Container, 'tenants' | 'gateway' | 'config' | 'logger'>) {
+  const { tenants, gateway, config, logger } = container;
   const view = (orgId: string, row: ExportRecord) => toExportView(row, EXPORT_KEPT_DAYS, gateway.workflowUrl(workflowIds.export(orgId, row.id)));
   /** What a role may not export is not there for it. */
   const one = async (sql: Sql, role: Role, id: string) => {
@@ -53,7 +53,8 @@ export function createExportService(container: Pick<Container, 'tenants' | 'gate
         await tx.run('insert into export_job (id, kind, title, options, created_by) values ($1, $2, $3, $4, $5)', [id, input.kind, title, JSON.stringify(options), by.name]);
         await tx.run(`insert into audit (actor, action, subject, detail) values ($1, 'export.started', $2, jsonb_build_object('kind', $3::text))`, [by.name, `export ${id}`, input.kind]);
       });
-      await gateway.startExport({ orgId, exportId: id });
+      // The row says what is to be done: without this start the sweep begins it within a minute.
+      await gateway.startExport({ orgId, exportId: id }).catch((error: unknown) => logger.warn({ err: error, orgId }, 'an export waits for the sweep'));
       return view(orgId, await one(tenant.sql, by.role, id));
     }),
 
