@@ -9,8 +9,8 @@ import { loadMail } from '../infra/mail/source.ts';
 import { createTrackingIds } from '../infra/mail/tracking-id.ts';
 import type { Sql } from '../infra/db/sql.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
-import { streamCustomerIds, type AudienceTarget } from '../search/audience.ts';
 import type { CampaignInput } from '../workflows/contracts.ts';
+import { resolveAudience } from './audience.ts';
 import { translating } from './errors.ts';
 
 export interface CampaignStanding {
@@ -30,6 +30,8 @@ export interface RetryStanding {
   /** Milliseconds until the next is due; 0 when some are. */
   readonly dueInMs: number;
 }
+
+const HEARTBEAT_MS = 5_000;
 
 /** Ordinals of one outbox row when a campaign ends. */
 const TOLD_AT_END = 10_000;
@@ -67,8 +69,14 @@ export function createCampaignActivities(container: Container) {
         const mail = await loadMail(tenant, secrets, input.mailNo);
         if (mail === undefined) throw new AppError('invalid', 'The connection of this campaign is gone.');
         const { urls } = compileMail(mail.source, { ids, baseUrl: config.FERMATA_BASE_URL });
-        await stageAudience(tenant, input);
-        return freeze(tenant.sql, input, urls);
+        const context = Context.current();
+        // Sorting and writing millions of rows is one statement: the heartbeat goes by the clock.
+        const alive = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+        try {
+          return await resolveAudience(tenant, input, urls, () => context.cancellationSignal.throwIfAborted());
+        } finally {
+          clearInterval(alive);
+        }
       }),
 
     /** Makes the lanes of this run, which fences every lane of earlier ones, and lets mail out while the campaign runs. */
@@ -145,47 +153,6 @@ export function createCampaignActivities(container: Container) {
      */
     finishCampaign: (input: CampaignInput): Promise<number> => inTenant(input, ({ sql }) => finish(sql, input)),
   });
-}
-
-async function stageAudience(tenant: Tenant, input: CampaignInput): Promise<void> {
-  const campaign = await tenant.em.getConnection().execute<{ targets: AudienceTarget[] }[]>('select targets from campaign where id = ?', [input.campaignId]);
-  const targets = campaign[0]?.targets ?? [];
-  await tenant.sql.run('delete from audience_staging where mail_no = $1', [input.mailNo]);
-  if (targets.every((target) => target.kind === 'list')) {
-    const idsOf = (mode: 'include' | 'exclude') => targets.filter((target) => target.mode === mode).map((target) => target.id);
-    await tenant.sql.run(
-      `insert into audience_staging (mail_no, customer_id)
-       select distinct $1::int, customer_id from list_member where list_id = any($2::uuid[])
-        and customer_id not in (select customer_id from list_member where list_id = any($3::uuid[]))`,
-      [input.mailNo, idsOf('include'), idsOf('exclude')],
-    );
-    return;
-  }
-  for await (const ids of streamCustomerIds(tenant, targets)) {
-    await tenant.sql.run('insert into audience_staging (mail_no, customer_id) select $1, i from unnest($2::bigint[]) i on conflict do nothing', [input.mailNo, ids]);
-    Context.current().heartbeat();
-  }
-}
-
-async function freeze(sql: Sql, input: CampaignInput, urls: readonly string[]): Promise<number> {
-  const last = await sql.transaction(async (tx) => {
-    const connection = await tx.first<{ no: number }>('select n.no from campaign c join connection n on n.id = c.connection_id where c.id = $1 for update of c', [input.campaignId]);
-    if (connection === undefined) throw new AppError('invalid', 'The connection of this campaign is gone.');
-    const count = await tx.run(
-      `insert into message (mail_no, ordinal, customer_id, connection_no)
-       select $1::int, row_number() over (order by hashint8extended(c.id, $1::int), c.id), c.id, $2::int2
-         from audience_staging a join customer c on c.id = a.customer_id
-        where a.mail_no = $1::int and c.mailable`,
-      [input.mailNo, connection.no],
-    );
-    await tx.run("insert into slice (mail_no, phase, connection_no, first_ordinal, last_ordinal) values ($1, 'sending', $2, 1, $3)", [input.mailNo, connection.no, count]);
-    await tx.run('insert into link (mail_no, no, url) select $1, n - 1, u from unnest($2::text[]) with ordinality x(u, n) on conflict do nothing', [input.mailNo, urls]);
-    await tx.run('delete from audience_staging where mail_no = $1', [input.mailNo]);
-    return count;
-  });
-  // Lanes read by primary key at once; without statistics the first plans would scan.
-  await sql.run('analyze message');
-  return last;
 }
 
 async function finish(sql: Sql, input: CampaignInput): Promise<number> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { daysAround, monthDay, monthDaysAhead, windowStart, type Window } from '#domain/segment/windows.ts';
+import { daysAround, monthDay, monthDaysAhead, parseDate, windowStart, type Window } from '#domain/segment/windows.ts';
 
 const zone = 'America/New_York';
 const at = (iso: string) => Date.parse(iso);
@@ -35,3 +35,17 @@ test('29 February is the 28th, and the year goes round', () => {
 test('a window that ends when clocks go back twice as long is the first of both', () => {
   expect(new Date(windowStart({ last: 1, unit: 'MONTH' }, at('2026-12-01T01:30:00-05:00'), zone)).toISOString()).toBe('2026-11-01T05:30:00.000Z');
 });
+
+test.each(['America/New_York', 'Africa/Casablanca', 'Australia/Lord_Howe', 'Europe/Dublin', 'Pacific/Apia', 'Asia/Kathmandu'])('days of %s are those of the calendar, every one of a century', (of) => {
+  const calendar = new Intl.DateTimeFormat('en-CA', { timeZone: of, year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', hourCycle: 'h23' });
+  const missing: string[] = [];
+  for (let day = Date.UTC(1930, 0, 1); day < Date.UTC(2040, 0, 1); day += 86_400_000) {
+    const text = new Date(day).toISOString().slice(0, 10);
+    const { from, to } = parseDate(text, of)!;
+    const [first, before, next] = [calendar.format(from), calendar.format(from - 1), calendar.format(to)];
+    // Samoa had no 30 December 2011: its span is empty.
+    if (from === to) missing.push(text);
+    else if (!first.startsWith(text) || before.startsWith(text) || next.startsWith(text)) expect([text, before, first, next]).toBe('the day');
+  }
+  expect(missing).toEqual(of === 'Pacific/Apia' ? ['2011-12-30'] : []);
+}, 60_000);

@@ -122,22 +122,53 @@ function formatter(zone: string): Intl.DateTimeFormat {
   return known;
 }
 
-/** Since then every zone changes its clocks at a quarter of an hour, so one offset holds for each quarter. */
-const QUARTERS_SINCE = Date.UTC(1975, 0, 1);
-const QUARTER_MS = 900_000;
-const QUARTERS_KEPT = 100_000;
-const offsets = new Map<string, Map<number, number>>();
+/** Offsets of one year in the order of time: each holds from its instant to the next. */
+interface YearOfOffsets {
+  readonly from: readonly number[];
+  readonly offset: readonly number[];
+}
 
-/** Milliseconds the zone's clocks are ahead of UTC at an instant. Remembered: asking the calendar takes 3 µs, and an index asks millions of times. */
+const years = new Map<string, Map<number, YearOfOffsets>>();
+/** No zone changes its clocks twice within this. */
+const LOOK_EVERY_MS = 7 * 86_400_000;
+
+/** Milliseconds the zone's clocks are ahead of UTC at an instant. Looked up by year: asking the calendar takes 4 µs, and an index asks millions of times. */
 function offsetAt(instant: number, zone: string): number {
   if (zone === 'UTC') return 0;
-  if (instant < QUARTERS_SINCE) return readOffset(instant, zone);
-  let known = offsets.get(zone);
-  if (known === undefined || known.size > QUARTERS_KEPT) offsets.set(zone, (known = new Map<number, number>()));
-  const quarter = Math.floor(instant / QUARTER_MS);
-  let offset = known.get(quarter);
-  if (offset === undefined) known.set(quarter, (offset = readOffset(instant, zone)));
-  return offset;
+  const year = new Date(instant).getUTCFullYear();
+  let known = years.get(zone);
+  if (known === undefined) years.set(zone, (known = new Map<number, YearOfOffsets>()));
+  let changes = known.get(year);
+  if (changes === undefined) known.set(year, (changes = readYear(year, zone)));
+  let i = changes.from.length - 1;
+  while (i > 0 && changes.from[i]! > instant) i--;
+  return changes.offset[i]!;
+}
+
+function readYear(year: number, zone: string): YearOfOffsets {
+  const [start, end] = [startOfYear(year), startOfYear(year + 1)];
+  const from = [start];
+  const offset = [readOffset(start, zone)];
+  for (let at = start; at < end; at += LOOK_EVERY_MS) {
+    const later = Math.min(end, at + LOOK_EVERY_MS);
+    const after = readOffset(later, zone);
+    if (after === offset.at(-1)) continue;
+    let [low, high] = [at, later];  // the change is the first second with the new offset
+    while (high - low > 1_000) {
+      const middle = low + Math.floor((high - low) / 2_000) * 1_000;
+      if (readOffset(middle, zone) === after) high = middle;
+      else low = middle;
+    }
+    from.push(high);
+    offset.push(after);
+  }
+  return { from, offset };
+}
+
+function startOfYear(year: number): number {
+  const start = new Date(0);
+  start.setUTCFullYear(year, 0, 1);
+  return start.getTime();
 }
 
 function readOffset(instant: number, zone: string): number {
