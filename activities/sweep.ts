@@ -1,5 +1,6 @@
 import type { Container } from '../infra/container.ts';
 import { expireExports } from '../infra/exports/files.ts';
+import { removeOldFiles } from '../infra/imports/retention.ts';
 import { translating } from './errors.ts';
 
 export interface SweepResult {
@@ -41,6 +42,7 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
           for (const { id } of found.bulk) await gateway.startBulk({ orgId: org.id, bulkId: id });
           if (found.isUnsearched) gateway.nudgeScrub(org.id);
           await tenants.use(org.id, ({ sql }) => expireExports(sql, config, org.id));
+          await tenants.use(org.id, ({ sql }) => removeOldFiles(sql, config, org.id));
           for (const { id } of found.lists) await gateway.removeList({ orgId: org.id, listId: id });
           for (const { no } of found.fields) await gateway.removeField({ orgId: org.id, fieldNo: no });
           if (found.isWaiting) gateway.nudgeOutbox(org.id);

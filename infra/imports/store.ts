@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { AppError, refuse } from '#domain/shared/errors.ts';
-import { createEncodingSniffer, type Encoding } from './files.ts';
+import { createEncodingSniffer, type Sniffed } from './encoding.ts';
 
 const REFUSED_DRAIN_MS = 30_000;
 
@@ -13,7 +13,7 @@ const REFUSED_DRAIN_MS = 30_000;
  * @returns how the bytes are to be read
  * @throws AppError `too_large`, `invalid` for what is no text or empty, `malformed` when the sender breaks off
  */
-export async function storeUpload(body: Readable, path: string, limitMb: number): Promise<Encoding> {
+export async function storeUpload(body: Readable, path: string, limitMb: number): Promise<Sniffed> {
   const sniffer = createEncodingSniffer();
   const out = createWriteStream(path);
   const written = finished(out);
@@ -38,7 +38,7 @@ export async function storeUpload(body: Readable, path: string, limitMb: number)
     throw error;
   }
   if (size === 0) throw refuse('file', 'The file is empty. Choose a CSV file with a header line.');
-  const encoding = sniffer.encoding();
-  if (encoding === null) throw refuse('file', 'This is not a text file. Save it as CSV (UTF-8) and upload it again.');
-  return encoding;
+  const sniffed = sniffer.end();
+  if (sniffed === null) throw refuse('file', 'This is not a text file. Save it as CSV (UTF-8) and upload it again.');
+  return sniffed;
 }

@@ -8,7 +8,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createCsvReader, type CsvRecord } from '#domain/customer/csv.ts';
 import { inferredType, noEvidence, weigh } from '#domain/customer/fields.ts';
 import { columnNotes, columnProblems, guessColumns } from '#domain/customer/import-columns.ts';
-import { createEncodingSniffer, readHead, readRecords } from '../../infra/imports/files.ts';
+import { createEncodingSniffer } from '../../infra/imports/encoding.ts';
+import { readHead, readRecords } from '../../infra/imports/files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fermata-sniff-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -18,7 +19,7 @@ const sniff = (bytes: Buffer, pieces = 1) => {
   const sniffer = createEncodingSniffer();
   const size = Math.ceil(bytes.length / pieces);
   for (let at = 0; at < bytes.length; at += size) sniffer.watch(bytes.subarray(at, at + size));
-  return sniffer.encoding();
+  return sniffer.end()?.encoding ?? null;
 };
 
 describe('encoding', () => {
@@ -110,21 +111,21 @@ describe('columns', () => {
   const field = { no: 1, key: 'Plan', label: 'Plan', type: 'text', slot: 'k0' } as const;
 
   test('standard names in any case, system values and nameless columns left out, the rest custom fields', () => {
-    const columns = guessColumns(['EMail', 'First_Name', 'is_bounced', '', 'lifetime value'], [['a@example.org', 'Ada', 'no', '', '12.5']], []);
+    const columns = guessColumns('customers', ['EMail', 'First_Name', 'is_bounced', '', 'lifetime value'], [['a@example.org', 'Ada', 'no', '', '12.5']], []);
     expect(columns.map((column) => column.target)).toEqual(['email', 'first_name', 'ignore', 'ignore', 'custom:lifetime_value']);
     expect(columns[4]!.type).toBe('number');
-    expect(columnNotes(columns, []).map((note) => note.message)).toEqual([
+    expect(columnNotes('customers', columns, [], []).map((note) => note.message)).toEqual([
       'Column 3 (is_bounced) is left out: the system keeps this value itself.', 'Column 4 is left out: it has no name.',
     ]);
   });
 
   test('a name that differs from a field by case alone is pointed out', () => {
-    expect(columnNotes(guessColumns(['email', 'plan'], [], [field]), [field])[0]!.message).toMatch(/plan would be a new field; there is one named Plan/);
-    expect(columnNotes(guessColumns(['email', 'Plan'], [], [field]), [field])).toEqual([]);
+    expect(columnNotes('customers', guessColumns('customers', ['email', 'plan'], [], [field]), [], [field])[0]!.message).toMatch(/plan would be a new field; there is one named Plan/);
+    expect(columnNotes('customers', guessColumns('customers', ['email', 'Plan'], [], [field]), [], [field])).toEqual([]);
   });
 
   test('without an email column the columns found are named', () => {
-    const [problem] = columnProblems(guessColumns(['name', 'city'], [], []));
-    expect(problem).toEqual({ field: 'email', message: expect.stringContaining('Its columns are: name, city.') as string });
+    const [problem] = columnProblems('customers', guessColumns('customers', ['name', 'city'], [], []));
+    expect(problem).toEqual({ field: 'email', message: expect.stringContaining('The columns are: name, city.') as string });
   });
 });

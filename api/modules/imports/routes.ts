@@ -1,12 +1,14 @@
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
+import { MAX_COLUMNS } from '#domain/customer/import-columns.ts';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { liveStream } from '../../http/live.ts';
 import { route } from '../../http/route.ts';
-import { ColumnView, ImportView, PreviewView } from './views.ts';
+import { ColumnView, DelimiterView, EncodingView, ImportView, kinds, PreviewView } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
 const tag = 'imports';
+const reading = { encoding: EncodingView.optional(), delimiter: DelimiterView.optional() };
 const flag = z.enum(['true', 'false'], { message: 'Expected true or false.' }).transform((value) => value === 'true');
 
 export const importRoutes = [
@@ -21,7 +23,7 @@ export const importRoutes = [
   }),
   route({
     method: 'get', path: '/imports', capability: 'customers.view', tag, scope: 'customers:read', summary: 'Uploads, newest first.',
-    query: z.strictObject(listQuery), reply: listReply(ImportView),
+    query: z.strictObject({ ...listQuery, kind: z.enum(kinds).optional() }), reply: listReply(ImportView),
     handle: ({ org, query, services }) => services.imports.list(org, query),
   }),
   route({
@@ -29,12 +31,14 @@ export const importRoutes = [
     handle: ({ org, params: { id }, services }) => services.imports.get(org, id),
   }),
   route({
-    method: 'get', path: '/imports/:id/preview', capability: 'customers.view', tag, scope: 'customers:read', summary: 'Encoding, delimiter, columns and the first rows.', params, reply: PreviewView,
-    handle: ({ org, params: { id }, services }) => services.imports.preview(org, id),
+    method: 'get', path: '/imports/:id/preview', capability: 'customers.view', tag, scope: 'customers:read', summary: 'Encoding, delimiter, columns and the first rows, as guessed or as asked for.', params,
+    query: z.strictObject(reading), reply: PreviewView,
+    handle: ({ org, params: { id }, query, services }) => services.imports.preview(org, id, query),
   }),
   route({
-    method: 'post', path: '/imports/:id/start', capability: 'customers.upload', tag, scope: 'customers:write', summary: 'Starts an import, with the mapping of its columns.', params, bodyLimit: 1_048_576,
-    body: z.strictObject({ columns: z.array(ColumnView).max(500).optional(), emptyCellsClear: z.boolean().optional() }), reply: ImportView,
+    method: 'post', path: '/imports/:id/start', capability: 'customers.upload', tag, scope: 'customers:write', idempotent: true, params, bodyLimit: 2 * 1_048_576,
+    summary: 'Starts an import, with the mapping of its columns.',
+    body: z.strictObject({ ...reading, columns: z.array(ColumnView).max(MAX_COLUMNS).optional(), emptyCellsClear: z.boolean().optional() }), reply: ImportView,
     handle: ({ org, params: { id }, body, services }) => services.imports.start(org, id, body),
   }),
   route({

@@ -1,65 +1,77 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { z } from 'zod';
-import { columnNotes, columnProblems, guessColumns, type ImportColumn } from '#domain/customer/import-columns.ts';
-import { AppError, notFound, refuse, type FieldError } from '#domain/shared/errors.ts';
+import type { ImportColumn, ImportKind } from '#domain/customer/import-columns.ts';
+import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
+import { ImportJob } from '../../../infra/db/organization/entities/import-job.ts';
+import { List } from '../../../infra/db/organization/entities/list.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
 import { newId } from '../../../infra/ids.ts';
-import { importFiles, readHead, type Encoding } from '../../../infra/imports/files.ts';
+import type { Encoding } from '../../../infra/imports/encoding.ts';
+import { importFiles } from '../../../infra/imports/files.ts';
+import { KEPT_DAYS } from '../../../infra/imports/retention.ts';
 import { storeUpload } from '../../../infra/imports/store.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
-import { readCatalogue } from '../../../search/catalogue.ts';
 import { workflowIds } from '../../../workflows/contracts.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
-import { IMPORT, toImportView, type ImportRecord } from './views.ts';
+import { previewFile, settleColumns, type Preview } from './preview.ts';
+import { toImportView } from './views.ts';
 
 export type ImportService = ReturnType<typeof createImportService>;
 
-interface Preview {
-  readonly encoding: Encoding;
-  readonly delimiter: string;
-  readonly header: string[];
-  readonly columns: ImportColumn[];
-  readonly rows: string[][];
-  readonly problems: FieldError[];
+export interface UploadInput {
+  readonly kind?: ImportKind;
+  readonly fileName: string;
+  readonly listId?: string | undefined;
+  readonly listName?: string | undefined;
+  readonly start: boolean;
 }
 
-const PREVIEW_ROWS = 20;
-/** The types shown are guessed from these; the import looks at every value. */
-const GUESS_ROWS = 500;
+/** How a person has the file read: what differs from the guess. */
+export interface Choices {
+  readonly encoding?: Encoding | undefined;
+  readonly delimiter?: string | undefined;
+}
 
+export interface StartInput extends Choices {
+  readonly columns?: readonly ImportColumn[] | undefined;
+  readonly emptyCellsClear?: boolean | undefined;
+}
+
+/** Files of customers and of suppressed addresses: uploaded, looked at, started, followed. What runs is the import's workflow. */
 export function createImportService(container: Pick<Container, 'tenants' | 'gateway' | 'config'>) {
   const { tenants, gateway, config } = container;
-  const urlOf = (orgId: string, id: string) => gateway.workflowUrl(workflowIds.import(orgId, id));
-  const one = async (sql: Sql, id: string) => {
-    const row = await sql.first<ImportRecord>(`${IMPORT} where j.id = $1`, [id]);
-    if (row === undefined) throw notFound('import');
-    return row;
-  };
-  const shown = async (sql: Sql, orgId: string, id: string) => toImportView(await one(sql, id), urlOf(orgId, id));
+  const one = (em: EntityManager, id: string) => em.findOneOrFail(ImportJob, id, { failHandler: () => notFound('import') });
 
-  async function begin(tenant: Tenant, id: string, input: { columns?: ImportColumn[] | undefined; emptyCellsClear?: boolean | undefined }) {
-    const job = await tenant.sql.first<{ options: Preview & { emptyCellsClear: boolean } }>('select options from import_job where id = $1', [id]);
-    if (job === undefined) throw notFound('import');
-    const guessed = job.options.columns;
-    const columns = input.columns ?? guessed;
-    if (columns.length !== guessed.length) throw refuse('columns', `The file has ${guessed.length} columns; ${columns.length} were given.`);
-    const problems = columnProblems(columns);
-    if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
-    // A type that differs from the guess is a person's choice; the others are inferred over all values.
-    const chosen = columns.filter((column, i) => column.target.startsWith('custom:') && column.type !== guessed[i]!.type).map((column) => column.target.slice('custom:'.length));
-    const options = {
-      encoding: job.options.encoding, delimiter: job.options.delimiter, rows: job.options.rows, header: job.options.header, problems: job.options.problems, chosen, emptyCellsClear: input.emptyCellsClear ?? false,
-      columns: columns.map((column, i) => ({ ...column, header: guessed[i]!.header })),
-    };
-    const moved = await tenant.sql.run(`update import_job set state = 'queued', options = $2 where id = $1 and state = 'uploaded'`, [id, JSON.stringify(options)]);
-    if (moved === 0) throw new AppError('conflict', 'This import was started already.');
+  async function views(em: EntityManager, orgId: string, jobs: readonly ImportJob[]) {
+    const lists = await em.find(List, { id: jobs.flatMap((job) => job.listId ?? []) });
+    return jobs.map((job) => toImportView(job, lists.find((list) => list.id === job.listId)?.name ?? null, gateway.workflowUrl(workflowIds.import(orgId, job.id))));
+  }
+  const shown = async ({ em, org }: Tenant, id: string) => {
+    const fresh = em.fork();
+    return (await views(fresh, org.id, [await one(fresh, id)]))[0]!;
+  };
+
+  function previewOf(tenant: Tenant, job: ImportJob, choices: Choices): Promise<Preview> {
+    if (job.fileRemovedAt !== null) throw new AppError('conflict', 'The file of this import was removed. Upload it again.');
+    const encoding = choices.encoding ?? job.options.encoding;
+    const isAsStored = choices.encoding === undefined && choices.delimiter === undefined;
+    return previewFile(tenant, job.kind, importFiles(config, tenant.org.id, job.id).source, job.options, { encoding, delimiter: isAsStored ? job.options.delimiter : choices.delimiter });
+  }
+
+  async function begin(tenant: Tenant, id: string, input: StartInput): Promise<void> {
+    const job = await one(tenant.em, id);
+    if (job.state !== 'uploaded') throw startedAlready();
+    const preview = await previewOf(tenant, job, input);
+    const options = { ...job.options, encoding: preview.encoding, delimiter: preview.delimiter, ...settleColumns(job.kind, preview.columns, input.columns), emptyCellsClear: input.emptyCellsClear ?? false };
+    if ((await tenant.em.nativeUpdate(ImportJob, { id, state: 'uploaded' }, { state: 'queued', options })) === 0) throw startedAlready();
     try {
       await gateway.startImport({ orgId: tenant.org.id, importId: id });
     } catch (error) {
-      await tenant.sql.run(`update import_job set state = 'uploaded' where id = $1 and state = 'queued'`, [id]);
+      await tenant.em.nativeUpdate(ImportJob, { id, state: 'queued' }, { state: 'uploaded' });
       throw error;
     }
   }
@@ -67,82 +79,76 @@ export function createImportService(container: Pick<Container, 'tenants' | 'gate
   return {
     /**
      * Stores the file as it streams in, reads how it is written, and starts the import when asked to.
-     * @throws AppError `too_large`, `invalid` for what is no text, empty, or has columns that cannot be imported, `malformed` when the sender breaks off; then nothing is kept
+     * @throws AppError `too_large`, `invalid` for what is no text, empty, or has no header line, `malformed` when the sender breaks off; then nothing is kept.
+     * Columns that cannot be imported as they are guessed are `invalid` only when the import is to start at once
      */
-    upload: (orgId: string, actor: string, body: Readable, input: { fileName: string; listId?: string | undefined; listName?: string | undefined; start: boolean }) => tenants.use(orgId, async (tenant) => {
+    upload: (orgId: string, actor: string, body: Readable, input: UploadInput) => tenants.use(orgId, async (tenant) => {
       const id = newId();
+      const kind = input.kind ?? 'customers';
       const files = importFiles(config, orgId, id);
       await mkdir(files.folder, { recursive: true });
+      let preview: Preview;
       try {
-        const encoding = await storeUpload(body, files.source, config.FERMATA_UPLOAD_LIMIT_MB);
-        const preview = await look(tenant, files.source, encoding);
+        const sniffed = await storeUpload(body, files.source, config.FERMATA_UPLOAD_LIMIT_MB);
+        preview = await previewFile(tenant, kind, files.source, sniffed, { encoding: sniffed.encoding });
+        if (input.start) settleColumns(kind, preview.columns, undefined);
         const list = await targetList(tenant.sql, input);
-        await tenant.sql.run(
-          `insert into import_job (id, list_id, list_name, file_name, file_size, options, state, created_by) values ($1, $2, $3, $4, $5, $6, 'uploaded', $7)`,
-          [id, list?.id ?? null, list?.name ?? '', input.fileName, (await stat(files.source)).size, JSON.stringify({ ...preview, emptyCellsClear: false, chosen: [] }), actor]);
-        if (input.start) await begin(tenant, id, {});
-        return { ...(await shown(tenant.sql, orgId, id)), preview };
+        const { encoding, delimiter, columns } = preview;
+        await tenant.em.persist(tenant.em.create(ImportJob, {
+          id, kind, listId: list?.id ?? null, listName: list?.name ?? '', fileName: input.fileName, fileSize: (await stat(files.source)).size, state: 'uploaded', createdBy: actor,
+          options: { encoding, delimiter, columns, isMixed: sniffed.isMixed, chosen: [], emptyCellsClear: false },
+        })).flush();
       } catch (error) {
-        const kept = await tenant.sql.first('select 1 as kept from import_job where id = $1', [id]).catch(() => ({ kept: 1 }));
-        if (kept === undefined) await rm(files.source, { force: true });
+        await rm(files.source, { force: true });
         throw error;
       }
+      if (input.start) await begin(tenant, id, {});
+      return { ...(await shown(tenant, id)), preview };
     }),
 
-    list: (orgId: string, query: ListQuery) => tenants.use(orgId, async ({ sql }) => {
-      const after = decodeCursor(query.cursor, z.tuple([z.string(), z.string()]));
-      const rows = await sql.rows<ImportRecord>(
-        `${IMPORT} where ($1::timestamptz is null or (date_trunc('milliseconds', j.created_at), j.id) < ($1, $2::uuid)) order by date_trunc('milliseconds', j.created_at) desc, j.id desc limit $3`,
-        [after?.[0] ?? null, after?.[1] ?? null, query.limit + 1]);
-      const count = query.count === true ? (await sql.first<{ n: number }>('select count(*) as n from import_job'))!.n : undefined;
-      return { ...toPage(rows, query.limit, (row) => [row.createdAt.toISOString(), row.id], (row) => toImportView(row, urlOf(orgId, row.id))), ...(count === undefined ? {} : { count }) };
+    /** Newest first; ids are made in the order of time. */
+    list: (orgId: string, query: ListQuery & { kind?: ImportKind | undefined }) => tenants.use(orgId, async ({ em }) => {
+      const after = decodeCursor(query.cursor, z.tuple([z.uuid()]));
+      const wanted = query.kind === undefined ? {} : { kind: query.kind };
+      const jobs = await em.find(ImportJob, { ...wanted, ...(after === null ? {} : { id: { $lt: after[0] } }) }, { orderBy: { id: 'desc' }, limit: query.limit + 1 });
+      const shownById = new Map((await views(em, orgId, jobs)).map((view) => [view.id, view]));
+      const page = toPage(jobs, query.limit, (job) => [job.id], (job) => shownById.get(job.id)!);
+      return query.count === true ? { ...page, count: await em.count(ImportJob, wanted) } : page;
     }),
 
-    get: (orgId: string, id: string) => tenants.use(orgId, ({ sql }) => shown(sql, orgId, id)),
+    get: (orgId: string, id: string) => tenants.use(orgId, (tenant) => shown(tenant, id)),
 
-    preview: (orgId: string, id: string) => tenants.use(orgId, async ({ sql }) => {
-      const job = await sql.first<{ options: Preview }>('select options from import_job where id = $1', [id]);
-      if (job === undefined) throw notFound('import');
-      const { encoding, delimiter, header, columns, rows, problems } = job.options;
-      return { encoding, delimiter, header, columns, rows, problems };
-    }),
+    /** The file as it would be read with these choices. @throws AppError `conflict` when it was removed */
+    preview: (orgId: string, id: string, choices: Choices) => tenants.use(orgId, async (tenant) => previewOf(tenant, await one(tenant.em, id), choices)),
 
-    start: (orgId: string, id: string, input: { columns?: ImportColumn[] | undefined; emptyCellsClear?: boolean | undefined }) => tenants.use(orgId, async (tenant) => {
+    /** @throws AppError `conflict` when it was started already, `invalid` for columns that cannot be imported */
+    start: (orgId: string, id: string, input: StartInput) => tenants.use(orgId, async (tenant) => {
       await begin(tenant, id, input);
-      return shown(tenant.sql, orgId, id);
+      return shown(tenant, id);
     }),
 
-    /** Stops an import; what is applied stays. Ended ones are left as they are. */
-    cancel: (orgId: string, id: string) => tenants.use(orgId, async ({ sql }) => {
-      await one(sql, id);
-      await sql.run(`update import_job set state = 'cancelled', ended_at = now() where id = $1 and state in ('uploaded', 'queued', 'validating', 'running')`, [id]);
-      await gateway.cancelImport({ orgId, importId: id });
-      return shown(sql, orgId, id);
+    /** Stops an import; what is applied stays. Ended ones are left as they are. The file of one that never started goes at once. */
+    cancel: (orgId: string, id: string) => tenants.use(orgId, async (tenant) => {
+      await one(tenant.em, id);
+      const end = { state: 'cancelled', endedAt: new Date() } as const;
+      if ((await tenant.em.nativeUpdate(ImportJob, { id, state: 'uploaded' }, { ...end, fileRemovedAt: end.endedAt })) > 0) await rm(importFiles(config, orgId, id).source, { force: true });
+      else if ((await tenant.em.nativeUpdate(ImportJob, { id, state: ['queued', 'validating', 'running'] }, end)) > 0) await gateway.cancelImport({ orgId, importId: id });
+      return shown(tenant, id);
     }),
 
-    /** The rejected rows as a file, with its name. @throws AppError `not_found` when there are none yet */
-    rejected: (orgId: string, id: string) => tenants.use(orgId, async ({ sql }) => {
-      const job = await one(sql, id);
+    /** The rejected rows as a file, with its name. @throws AppError `not_found` when there are none yet or any more */
+    rejected: (orgId: string, id: string) => tenants.use(orgId, async ({ em }) => {
+      const job = await one(em, id);
       const { rejected } = importFiles(config, orgId, id);
-      const found = await stat(rejected).catch(() => null);
-      if (found === null) throw new AppError('not_found', 'There are no rejected rows to download yet.');
+      const found = job.fileRemovedAt === null ? await stat(rejected).catch(() => null) : null;
+      if (found === null) throw new AppError('not_found', job.fileRemovedAt === null ? 'There are no rejected rows to download yet.' : `Files are kept for ${KEPT_DAYS} days. This one and its rejected rows were removed.`);
       return { fileName: `${job.fileName.replace(/\.[^.]*$/, '')}-rejected.csv`, size: found.size, stream: createReadStream(rejected) };
     }),
   };
 }
 
-async function look(tenant: Tenant, path: string, encoding: Encoding): Promise<Preview> {
-  const { delimiter, records } = await readHead(path, encoding, GUESS_ROWS);
-  const head = records[0];
-  if (head === undefined) throw refuse('file', 'The file is empty. Choose a CSV file with a header line.');
-  if (head.problem !== undefined) throw refuse('file', `The header line cannot be read. ${head.problem}`);
-  const header = head.cells.map((cell) => cell.trim());
-  const rows = records.slice(1).filter((record) => record.problem === undefined).map((record) => [...record.cells]);
-  const catalogue = await readCatalogue(tenant);
-  const columns = guessColumns(header, rows, catalogue);
-  const problems = columnProblems(columns);
-  if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
-  return { encoding, delimiter, header, columns, rows: rows.slice(0, PREVIEW_ROWS).map((row) => row.map((cell) => cell.slice(0, 200))), problems: columnNotes(columns, catalogue) };
+function startedAlready(): AppError {
+  return new AppError('conflict', 'This import was started already.');
 }
 
 async function targetList(sql: Sql, input: { listId?: string | undefined; listName?: string | undefined }): Promise<{ id: string; name: string } | null> {
@@ -153,8 +159,6 @@ async function targetList(sql: Sql, input: { listId?: string | undefined; listNa
   }
   const name = input.listName?.trim() ?? '';
   if (name === '') return null;
-  const made = await sql.first<{ id: string; name: string }>(
-    `with made as (insert into list (id, name) values ($1, $2) on conflict (lower(name)) do nothing returning id, name)
-     select id, name from made union all select id, name from list where lower(name) = lower($2) limit 1`, [newId(), name]);
-  return made ?? null;
+  await sql.run('insert into list (id, name) values ($1, $2) on conflict do nothing', [newId(), name]);
+  return (await sql.first<{ id: string; name: string }>('select id, name from list where lower(name) = lower($1)', [name])) ?? null;
 }

@@ -1,40 +1,42 @@
 import { z } from 'zod';
+import { datePatterns } from '#domain/customer/date-pattern.ts';
+import type { ImportJob } from '../../../infra/db/organization/entities/import-job.ts';
+import { encodings } from '../../../infra/imports/encoding.ts';
 
-const type = z.enum(['text', 'number', 'date', 'boolean']);
-export const ColumnView = z.object({ header: z.string(), target: z.string(), type });
+export const kinds = ['customers', 'suppressions'] as const;
+
+export const EncodingView = z.enum(encodings);
+/** What separates the cells: the four that are recognized. */
+export const DelimiterView = z.enum([',', ';', '\t', '|'], { message: 'Expected a comma, a semicolon, a tab or a vertical bar.' });
+
+export const ColumnView = z.strictObject({
+  header: z.string().max(1_100_000), target: z.string().max(200), type: z.enum(['text', 'number', 'date', 'boolean']), datePattern: z.enum(datePatterns).nullable().default(null),
+}).meta({ id: 'ImportColumn' });
+
+const FieldProblem = z.object({ field: z.string(), message: z.string() });
 
 export const PreviewView = z.object({
-  encoding: z.string(), delimiter: z.string(), header: z.array(z.string()), columns: z.array(ColumnView), rows: z.array(z.array(z.string())),
-  problems: z.array(z.object({ field: z.string(), message: z.string() })),
-});
+  encoding: EncodingView, delimiter: z.string(), header: z.array(z.string()), columns: z.array(ColumnView), rows: z.array(z.array(z.string())),
+  problems: z.array(FieldProblem), notes: z.array(FieldProblem),
+}).meta({ id: 'ImportPreview' });
 
 export const ImportView = z.object({
-  id: z.string(), fileName: z.string(), fileSize: z.number().int(), list: z.object({ id: z.string(), name: z.string() }).nullable(),
+  id: z.string(), kind: z.enum(kinds), fileName: z.string(), fileSize: z.number().int(), list: z.object({ id: z.string().nullable(), name: z.string() }).nullable(),
   state: z.enum(['uploaded', 'queued', 'validating', 'running', 'completed', 'failed', 'cancelled']), problem: z.string().nullable(),
   bytesDone: z.number().int(), rowsTotal: z.number().int().nullable(), rowsDone: z.number().int(),
   created: z.number().int(), updated: z.number().int(), skipped: z.number().int(), warnings: z.number().int(),
-  createdBy: z.string(), createdAt: z.string(), startedAt: z.string().nullable(), endedAt: z.string().nullable(), temporalUrl: z.string().nullable(),
-});
+  createdBy: z.string(), createdAt: z.string(), startedAt: z.string().nullable(), endedAt: z.string().nullable(), fileRemovedAt: z.string().nullable(), temporalUrl: z.string().nullable(),
+}).meta({ id: 'Import' });
 
-export interface ImportRecord {
-  readonly id: string; readonly fileName: string; readonly fileSize: number; readonly listId: string | null; readonly listName: string;
-  readonly state: z.infer<typeof ImportView>['state']; readonly problem: string | null; readonly bytesDone: number;
-  readonly rowsTotal: number | null; readonly rowsDone: number; readonly created: number; readonly updated: number; readonly skipped: number; readonly warnings: number;
-  readonly createdBy: string; readonly createdAt: Date; readonly startedAt: Date | null; readonly endedAt: Date | null;
-}
-
-export const IMPORT = /* sql */ `
-select j.id, j.file_name as "fileName", j.file_size as "fileSize", j.list_id as "listId", coalesce(l.name, j.list_name) as "listName", j.state, j.problem,
-  j.bytes_done as "bytesDone", j.rows_total as "rowsTotal", j.rows_done as "rowsDone", j.created_count as created, j.updated_count as updated,
-  j.skipped_count as skipped, j.warning_count as warnings, j.created_by as "createdBy", j.created_at as "createdAt", j.started_at as "startedAt", j.ended_at as "endedAt"
-from import_job j left join list l on l.id = j.list_id`;
-
-export function toImportView(row: ImportRecord, temporalUrl: string | null): z.input<typeof ImportView> {
+/** @param listName the list's name today; null when it is gone and the name it had is shown */
+export function toImportView(job: ImportJob, listName: string | null, temporalUrl: string): z.input<typeof ImportView> {
   return {
-    id: row.id, fileName: row.fileName, fileSize: row.fileSize, list: row.listId === null ? null : { id: row.listId, name: row.listName },
-    state: row.state, problem: row.problem, bytesDone: row.bytesDone, rowsTotal: row.rowsTotal, rowsDone: row.rowsDone,
-    created: row.created, updated: row.updated, skipped: row.skipped, warnings: row.warnings,
-    createdBy: row.createdBy, createdAt: row.createdAt.toISOString(), startedAt: row.startedAt?.toISOString() ?? null, endedAt: row.endedAt?.toISOString() ?? null,
-    temporalUrl: row.state === 'uploaded' ? null : temporalUrl,
+    id: job.id, kind: job.kind, fileName: job.fileName, fileSize: job.fileSize,
+    list: listName !== null ? { id: job.listId, name: listName } : job.listName === '' ? null : { id: null, name: job.listName },
+    state: job.state, problem: job.problem, bytesDone: job.bytesDone, rowsTotal: job.rowsTotal, rowsDone: job.rowsDone,
+    created: job.createdCount, updated: job.updatedCount, skipped: job.skippedCount, warnings: job.warningCount,
+    createdBy: job.createdBy, createdAt: job.createdAt.toISOString(), startedAt: job.startedAt?.toISOString() ?? null, endedAt: job.endedAt?.toISOString() ?? null,
+    fileRemovedAt: job.fileRemovedAt?.toISOString() ?? null,
+    temporalUrl: job.state === 'uploaded' ? null : temporalUrl,
   };
 }

