@@ -32,11 +32,11 @@ export function createReindexActivities({ tenants, gateway }: Pick<Container, 't
     }
   };
   return translating({
-    beginReindex: (orgId: string, reason: ReindexReason): Promise<boolean> => working(orgId, async (tenant) => {
-      const begun = await beginRebuild(tenant, reason);
+    beginReindex: (orgId: string, reason: ReindexReason): Promise<boolean> => {
+      // The reason may be a time zone saved a moment ago, younger than the record this process remembers.
       tenants.forget(orgId);
-      return begun;
-    }),
+      return working(orgId, (tenant) => beginRebuild(tenant, reason));
+    },
 
     /** Writes every customer to the version being built, from the committed cursor on. */
     backfillIndex: (orgId: string): Promise<void> => working(orgId, async (tenant, goOn) => {

@@ -64,6 +64,6 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
 // Once a night, at three in the organization's morning; one that missed its nights is looked at by day.
 const INDEX_STANDING = /* sql */ `
 select exists (select from search_index where state = 'building' and started_at < now() - interval '1 minute')
-    or exists (select from custom_field where wanted_type <> type and not removing) as "isBuilding",
+    or timezone <> $1 or exists (select from custom_field where wanted_type <> type and not removing) as "isBuilding",
   coalesce(checked_at, started_at) < now() - case when extract(hour from now() at time zone $1) = 3 then interval '12 hours' else interval '2 days' end as "isUnchecked"
 from search_index where state = 'live'`;

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { AppError } from '#domain/shared/errors.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
+import { startWorker } from '../support/worker-process.ts';
 
 let api: TestApi;
 let owner: TestUser;
@@ -46,4 +47,17 @@ test('the time zone is saved while the workflow engine is away', async () => {
   rebuilds().mockRejectedValue(new AppError('unavailable', 'The workflow engine cannot be reached at the moment.'));
   const reply = await owner.patch('/organization', { timezone: 'Europe/Madrid' });
   expect([reply.status, reply.body.timezone]).toEqual([200, 'Europe/Madrid']);
+});
+
+test('after a change of the time zone the index is built with the new one, however lately a worker looked', { timeout: 60_000 }, async () => {
+  const worker = await startWorker();
+  try {
+    for (const timezone of ['Pacific/Auckland', 'America/New_York']) {
+      await owner.patch('/organization', { timezone });
+      const live = () => api.container.tenants.use(api.orgId, ({ sql }) => sql.first("select timezone from search_index where state = 'live'"));
+      await expect.poll(live, { timeout: 20_000, interval: 100 }).toEqual({ timezone });
+    }
+  } finally {
+    await worker.kill('SIGTERM');
+  }
 });
