@@ -13,6 +13,7 @@ import { exportRoutes } from './modules/exports/routes.ts';
 import { fieldRoutes } from './modules/fields/routes.ts';
 import { importRoutes } from './modules/imports/routes.ts';
 import { listRoutes } from './modules/lists/routes.ts';
+import { searchIndexRoutes } from './modules/search-index/routes.ts';
 import { segmentRoutes } from './modules/segments/routes.ts';
 import { suppressionRoutes } from './modules/suppressions/routes.ts';
 import { meRoutes } from './modules/me/routes.ts';
@@ -42,6 +43,7 @@ export const routes: readonly AnyRoute[] = [
   ...fieldRoutes,
   ...importRoutes,
   ...listRoutes,
+  ...searchIndexRoutes,
   ...segmentRoutes,
   ...suppressionRoutes,
 ];

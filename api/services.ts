@@ -22,6 +22,7 @@ import { createExportService, type ExportService } from './modules/exports/servi
 import { createFieldService, type FieldService } from './modules/fields/service.ts';
 import { createImportService, type ImportService } from './modules/imports/service.ts';
 import { createListService, type ListService } from './modules/lists/service.ts';
+import { createSearchIndexService, type SearchIndexService } from './modules/search-index/service.ts';
 import { createSegmentService, type SegmentService } from './modules/segments/service.ts';
 import { createSuppressionService, type SuppressionService } from './modules/suppressions/service.ts';
 
@@ -44,6 +45,7 @@ export interface Services {
   readonly fields: FieldService;
   readonly imports: ImportService;
   readonly lists: ListService;
+  readonly searchIndex: SearchIndexService;
   readonly segments: SegmentService;
   readonly suppressions: SuppressionService;
   readonly campaignReports: CampaignReportService;
@@ -87,6 +89,7 @@ export function createServices(container: Container): Services {
     fields: createFieldService(container),
     imports: createImportService(container),
     lists: createListService(container),
+    searchIndex: createSearchIndexService(container),
     segments: createSegmentService(container, customers),
     suppressions: createSuppressionService(container),
   };

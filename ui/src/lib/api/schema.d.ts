@@ -923,7 +923,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Encoding, delimiter, columns and the first rows. */
+        /** Encoding, delimiter, columns and the first rows, as guessed or as asked for. */
         get: operations["getImportsIdPreview"];
         put?: never;
         post?: never;
@@ -1242,6 +1242,23 @@ export interface paths {
         put?: never;
         /** A mail as a person would get it. */
         post: operations["postRender"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/search-index": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether customers are being indexed anew, why, and how far it is. */
+        get: operations["getSearchIndex"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1703,6 +1720,57 @@ export interface components {
             id: string;
             name: string;
         };
+        ImportPreview: {
+            /** @enum {string} */
+            encoding: "utf8" | "utf16le" | "utf16be" | "windows-1252" | "windows-1250" | "windows-1251" | "iso-8859-15";
+            delimiter: string;
+            header: string[];
+            columns: components["schemas"]["ImportColumn"][];
+            rows: string[][];
+            problems: {
+                field: string;
+                message: string;
+            }[];
+            notes: {
+                field: string;
+                message: string;
+            }[];
+        };
+        ImportColumn: {
+            header: string;
+            target: string;
+            /** @enum {string} */
+            type: "text" | "number" | "date" | "boolean";
+            /** @default null */
+            datePattern?: ("DD/MM/YYYY" | "MM/DD/YYYY" | "DD.MM.YYYY" | "DD-MM-YYYY" | "MM-DD-YYYY" | "YYYY/MM/DD" | "YYYY.MM.DD" | "YYYYMMDD") | null;
+        };
+        Import: {
+            id: string;
+            /** @enum {string} */
+            kind: "customers" | "suppressions";
+            fileName: string;
+            fileSize: number;
+            list: {
+                id: string | null;
+                name: string;
+            } | null;
+            /** @enum {string} */
+            state: "uploaded" | "queued" | "validating" | "running" | "completed" | "failed" | "cancelled";
+            problem: string | null;
+            bytesDone: number;
+            rowsTotal: number | null;
+            rowsDone: number;
+            created: number;
+            updated: number;
+            skipped: number;
+            warnings: number;
+            createdBy: string;
+            createdAt: string;
+            startedAt: string | null;
+            endedAt: string | null;
+            fileRemovedAt: string | null;
+            temporalUrl: string | null;
+        };
         List: {
             id: string;
             name: string;
@@ -1713,6 +1781,16 @@ export interface components {
             createdAt: string;
             updatedAt: string;
             version: number;
+        };
+        SearchIndex: {
+            timezone: string;
+            building: {
+                /** @enum {string} */
+                reason: "fields" | "timezone" | "growth" | "rebuild";
+                customersDone: number;
+                customersTotal: number;
+                startedAt: string;
+            } | null;
         };
         Rule: {
             /** @enum {string} */
@@ -4992,6 +5070,7 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 count?: "true" | "false";
+                kind?: "customers" | "suppressions";
             };
             header?: never;
             path?: never;
@@ -5006,30 +5085,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: {
-                            id: string;
-                            fileName: string;
-                            fileSize: number;
-                            list: {
-                                id: string;
-                                name: string;
-                            } | null;
-                            /** @enum {string} */
-                            state: "uploaded" | "queued" | "validating" | "running" | "completed" | "failed" | "cancelled";
-                            problem: string | null;
-                            bytesDone: number;
-                            rowsTotal: number | null;
-                            rowsDone: number;
-                            created: number;
-                            updated: number;
-                            skipped: number;
-                            warnings: number;
-                            createdBy: string;
-                            createdAt: string;
-                            startedAt: string | null;
-                            endedAt: string | null;
-                            temporalUrl: string | null;
-                        }[];
+                        data: components["schemas"]["Import"][];
                         nextCursor: string | null;
                         count?: number;
                     };
@@ -5072,10 +5128,12 @@ export interface operations {
                 content: {
                     "application/json": {
                         id: string;
+                        /** @enum {string} */
+                        kind: "customers" | "suppressions";
                         fileName: string;
                         fileSize: number;
                         list: {
-                            id: string;
+                            id: string | null;
                             name: string;
                         } | null;
                         /** @enum {string} */
@@ -5092,23 +5150,9 @@ export interface operations {
                         createdAt: string;
                         startedAt: string | null;
                         endedAt: string | null;
+                        fileRemovedAt: string | null;
                         temporalUrl: string | null;
-                        preview: {
-                            encoding: string;
-                            delimiter: string;
-                            header: string[];
-                            columns: {
-                                header: string;
-                                target: string;
-                                /** @enum {string} */
-                                type: "text" | "number" | "date" | "boolean";
-                            }[];
-                            rows: string[][];
-                            problems: {
-                                field: string;
-                                message: string;
-                            }[];
-                        };
+                        preview: components["schemas"]["ImportPreview"];
                     };
                 };
             };
@@ -5140,30 +5184,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        fileName: string;
-                        fileSize: number;
-                        list: {
-                            id: string;
-                            name: string;
-                        } | null;
-                        /** @enum {string} */
-                        state: "uploaded" | "queued" | "validating" | "running" | "completed" | "failed" | "cancelled";
-                        problem: string | null;
-                        bytesDone: number;
-                        rowsTotal: number | null;
-                        rowsDone: number;
-                        created: number;
-                        updated: number;
-                        skipped: number;
-                        warnings: number;
-                        createdBy: string;
-                        createdAt: string;
-                        startedAt: string | null;
-                        endedAt: string | null;
-                        temporalUrl: string | null;
-                    };
+                    "application/json": components["schemas"]["Import"];
                 };
             };
             /** @description Refused or failed */
@@ -5194,30 +5215,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        fileName: string;
-                        fileSize: number;
-                        list: {
-                            id: string;
-                            name: string;
-                        } | null;
-                        /** @enum {string} */
-                        state: "uploaded" | "queued" | "validating" | "running" | "completed" | "failed" | "cancelled";
-                        problem: string | null;
-                        bytesDone: number;
-                        rowsTotal: number | null;
-                        rowsDone: number;
-                        created: number;
-                        updated: number;
-                        skipped: number;
-                        warnings: number;
-                        createdBy: string;
-                        createdAt: string;
-                        startedAt: string | null;
-                        endedAt: string | null;
-                        temporalUrl: string | null;
-                    };
+                    "application/json": components["schemas"]["Import"];
                 };
             };
             /** @description Refused or failed */
@@ -5262,7 +5260,10 @@ export interface operations {
     };
     getImportsIdPreview: {
         parameters: {
-            query?: never;
+            query?: {
+                encoding?: "utf8" | "utf16le" | "utf16be" | "windows-1252" | "windows-1250" | "windows-1251" | "iso-8859-15";
+                delimiter?: "," | ";" | "\t" | "|";
+            };
             header?: never;
             path: {
                 id: string;
@@ -5277,22 +5278,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        encoding: string;
-                        delimiter: string;
-                        header: string[];
-                        columns: {
-                            header: string;
-                            target: string;
-                            /** @enum {string} */
-                            type: "text" | "number" | "date" | "boolean";
-                        }[];
-                        rows: string[][];
-                        problems: {
-                            field: string;
-                            message: string;
-                        }[];
-                    };
+                    "application/json": components["schemas"]["ImportPreview"];
                 };
             };
             /** @description Refused or failed */
@@ -5347,12 +5333,11 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    columns?: {
-                        header: string;
-                        target: string;
-                        /** @enum {string} */
-                        type: "text" | "number" | "date" | "boolean";
-                    }[];
+                    /** @enum {string} */
+                    encoding?: "utf8" | "utf16le" | "utf16be" | "windows-1252" | "windows-1250" | "windows-1251" | "iso-8859-15";
+                    /** @enum {string} */
+                    delimiter?: "," | ";" | "\t" | "|";
+                    columns?: components["schemas"]["ImportColumn"][];
                     emptyCellsClear?: boolean;
                 };
             };
@@ -5364,30 +5349,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        fileName: string;
-                        fileSize: number;
-                        list: {
-                            id: string;
-                            name: string;
-                        } | null;
-                        /** @enum {string} */
-                        state: "uploaded" | "queued" | "validating" | "running" | "completed" | "failed" | "cancelled";
-                        problem: string | null;
-                        bytesDone: number;
-                        rowsTotal: number | null;
-                        rowsDone: number;
-                        created: number;
-                        updated: number;
-                        skipped: number;
-                        warnings: number;
-                        createdBy: string;
-                        createdAt: string;
-                        startedAt: string | null;
-                        endedAt: string | null;
-                        temporalUrl: string | null;
-                    };
+                    "application/json": components["schemas"]["Import"];
                 };
             };
             /** @description Refused or failed */
@@ -6396,6 +6358,35 @@ export interface operations {
                         }[];
                         tags: string[];
                     };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSearchIndex: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchIndex"];
                 };
             };
             /** @description Refused or failed */

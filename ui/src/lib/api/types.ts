@@ -34,7 +34,15 @@ export type Customer = Reply<'/customers/{id}', 'get'>;
 export type TimelineEvent = Row<'/customers/{id}/timeline'>;
 export type Field = Row<'/fields'>;
 export type FieldType = Field['type'];
+export type FieldDetail = components['schemas']['FieldDetail'];
+export type CustomerFilter = components['schemas']['CustomerFilter'];
+export type CustomerSelection = components['schemas']['CustomerSelection'];
 export type CustomerList = Reply<'/lists/{id}', 'get'>;
+/** Something that would miss a list, a segment, a field. */
+export type Use = components['schemas']['Use'];
+export type BulkJob = components['schemas']['BulkJob'];
+export type ExportJob = components['schemas']['ExportJob'];
+export type SearchIndex = components['schemas']['SearchIndex'];
 
 export type Import = Reply<'/imports/{id}', 'get'>;
 export type Preview = Reply<'/imports/{id}/preview', 'get'>;

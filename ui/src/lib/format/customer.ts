@@ -1,3 +1,4 @@
+import { exact } from './format.svelte.ts';
 import type { Customer } from '$lib/api/types.ts';
 
 /** The one word for whether a person gets mail, and if not, why. */
@@ -7,3 +8,6 @@ export function statusOf(customer: Customer): 'mailable' | 'unsubscribed' | 'bou
   if (customer.suppressionStatus === 'suppressed') return 'suppressed';
   return 'mailable';
 }
+
+/** 21 Nov 2026 */
+export const dayWithYear = (at: string): string => exact(at).split(',')[0] ?? '';

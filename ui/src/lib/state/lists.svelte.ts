@@ -1,5 +1,7 @@
 import { get, patch, post, remove } from '$lib/api/client.ts';
 import type { CustomerList, Query } from '$lib/api/types.ts';
+import type { Option } from '$lib/components/table/column.ts';
+import { count } from '$lib/format/format.svelte.ts';
 import { Action } from './action.svelte.ts';
 import { Pages } from './table.svelte.ts';
 
@@ -19,4 +21,18 @@ export class Lists extends Pages<CustomerList, Query<'/lists'>> {
     this.drop((row) => row.id === list.id);
     return true;
   });
+  addMembers = new Action(async (list: CustomerList, emails: string[]) => {
+    const changed = await post('/lists/{id}/members', { path: { id: list.id }, body: { emails } });
+    this.replace((row) => row.id === list.id, changed);
+    return changed.members - list.members;
+  });
 }
+
+/** Lists by a part of their name, as choices. */
+export const findLists = (text: string): Promise<Option[]> =>
+  get('/lists', { query: { limit: 50, ...(text ? { search: text } : {}) } }).then(({ data }) => data.map((list) => ({ value: list.id, label: list.name, note: count(list.members) })));
+export const listName = (id: string): Promise<string> => get('/lists/{id}', { path: { id } }).then((list) => list.name);
+
+export const findSegments = (text: string): Promise<Option[]> =>
+  get('/segments', { query: { limit: 50, ...(text ? { search: text } : {}) } }).then(({ data }) => data.map((segment) => ({ value: segment.id, label: segment.name })));
+export const segmentName = (id: string): Promise<string> => get('/segments/{id}', { path: { id } }).then((segment) => segment.name);

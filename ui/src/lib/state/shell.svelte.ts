@@ -1,6 +1,6 @@
 import type { Snippet } from 'svelte';
 import { get } from '$lib/api/client.ts';
-import type { CampaignRow, Customer, Import } from '$lib/api/types.ts';
+import type { Customer } from '$lib/api/types.ts';
 
 export interface Crumb { label: string; href?: string }
 
@@ -31,36 +31,6 @@ class Shell {
 }
 
 export const shell = new Shell();
-
-/** Work that goes on whichever page is open: campaigns being sent, files being imported. */
-class RunningWork {
-  campaigns = $state.raw<CampaignRow[]>([]);
-  imports = $state.raw<Import[]>([]);
-  total = $derived(this.campaigns.length + this.imports.length);
-
-  async refresh() {
-    try {
-      const [campaigns, imports] = await Promise.all([
-        get('/campaigns', { query: { state: 'running', limit: 10 } }),
-        get('/imports', { query: { limit: 10 } }),
-      ]);
-      this.campaigns = campaigns.data;
-      this.imports = imports.data.filter((one) => ['queued', 'validating', 'running'].includes(one.state));
-    } catch {
-      // The tray is a convenience; the pages themselves report what is wrong.
-      this.campaigns = [];
-      this.imports = [];
-    }
-  }
-
-  watch(): () => void {
-    void this.refresh();
-    const timer = setInterval(() => { if (!document.hidden) void this.refresh(); }, 8000);
-    return () => clearInterval(timer);
-  }
-}
-
-export const running = new RunningWork();
 
 /** Customers by address, for the palette; empty when the text is too short or the search fails. */
 export async function findPeople(text: string, signal: AbortSignal): Promise<Customer[]> {

@@ -1,4 +1,6 @@
 import Ban from '@lucide/svelte/icons/ban';
+import Columns3 from '@lucide/svelte/icons/columns-3';
+import FileDown from '@lucide/svelte/icons/file-down';
 import Filter from '@lucide/svelte/icons/list-filter';
 import Inbox from '@lucide/svelte/icons/inbox';
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard';
@@ -20,6 +22,8 @@ export const destinations: readonly Destination[] = [
   { href: '/customers', label: strings.shell.customers, icon: Users },
   { href: '/customers/lists', label: strings.shell.lists, icon: ListIcon, nested: true },
   { href: '/customers/uploads', label: strings.shell.uploads, icon: Upload, nested: true },
+  { href: '/customers/fields', label: strings.shell.fields, icon: Columns3, nested: true },
+  { href: '/customers/exports', label: strings.shell.exports, icon: FileDown, nested: true },
   { href: '/suppression', label: strings.shell.suppression, icon: Ban },
   { href: '/smtp', label: strings.shell.smtp, icon: Server },
 ];
