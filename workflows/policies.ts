@@ -47,14 +47,14 @@ export const policies = {
   export: {
     taskQueue: queues.bulk,
     startToCloseTimeout: '6 hours',
-    heartbeatTimeout: '15 seconds',
+    heartbeatTimeout: '10 seconds',
     retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
   },
   /** One action over millions of customers; what is committed is not done again. */
   bulk: {
     taskQueue: queues.bulk,
     startToCloseTimeout: '6 hours',
-    heartbeatTimeout: '15 seconds',
+    heartbeatTimeout: '10 seconds',
     retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
   },
   /** A range of the ledger. A dead worker is noticed by its silence after 10 s and the range goes to another. */

@@ -24,7 +24,8 @@ export interface Erased {
  * blocks on); mails they were caught with; rows of theirs that wait in running imports; names in the audit log; answers
  * kept for repeated uploads. Counts stay: their ledger rows and events name nobody, and who was still to get a campaign's
  * mail is `skipped`, `erased`. Every finished export is closed and every running one begins again, as each may hold them.
- * The index gets tombstones by the outbox. The kept files of imports are searched afterwards (`erased_address`, `scrubWorkflow`).
+ * The index gets tombstones by the outbox. The kept files of imports, and audiences frozen at this moment,
+ * are looked through afterwards (`erased_address`, `scrubWorkflow`).
  * Locks suppressions, then messages, then customers, as everybody does.
  */
 export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure: Erasure): Promise<Erased> {
@@ -32,12 +33,14 @@ export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure:
   await tx.run('lock table suppression in row exclusive mode');
   await tx.run(SETTLE_MESSAGES, [ids]);
   await tx.rows('select 1 from customer where id = any($1) order by id for update', [ids]);
-  const addresses = [...new Set([...(erasure.emailKeys ?? []), ...(await addressesOf(tx, ids))])];
+  const idByAddress = new Map([...(erasure.emailKeys ?? []).map((key) => [key, null] as const), ...(await addressesOf(tx, ids))]);
+  const addresses = [...idByAddress.keys()];
+  if (addresses.length === 0) return { customers: 0, exportIds: [] };
   const gone = await tx.rows<{ id: number }>('delete from customer where id = any($1) returning id', [ids]);
   const erasedIds = gone.map((row) => row.id);
   await tx.run('update event set customer_id = null, detail = null where customer_id = any($1)', [ids]);
   await tx.run('delete from index_failure where customer_id = any($1)', [ids]);
-  await hide(tx, secrets, addresses, erasure.neverMail);
+  await hide(tx, secrets, idByAddress, erasure.neverMail);
   await tx.run(`delete from caught_mail where string_to_array(lower(recipient), ', ') && $1::text[]`, [addresses]);
   await tx.run(`update audit set subject = 'erased address', detail = null where subject = any($1)`, [addresses]);
   await tx.run(`delete from idempotency i where route like 'post %import%' and exists (select 1 from unnest($1::text[]) u(address) where position(address in lower(i.response::text)) > 0)`, [addresses]);
@@ -52,18 +55,19 @@ export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure:
 }
 
 /** Keys of theirs now and before (as far as nobody else has them), and the spellings they gave. */
-async function addressesOf(tx: Transaction, ids: readonly number[]): Promise<string[]> {
-  const current = await tx.rows<{ email: string; key: string }>('select email, email_key as key from customer where id = any($1)', [ids]);
-  const earlier = await tx.rows<{ email: string }>(
-    `select distinct d->>'from' as email from customer_change h cross join lateral jsonb_array_elements(h.detail) d
+async function addressesOf(tx: Transaction, ids: readonly number[]): Promise<[address: string, customerId: number][]> {
+  const current = await tx.rows<{ id: number; email: string; key: string }>('select id, email, email_key as key from customer where id = any($1)', [ids]);
+  const earlier = await tx.rows<{ id: number; email: string }>(
+    `select distinct h.customer_id as id, d->>'from' as email from customer_change h cross join lateral jsonb_array_elements(h.detail) d
       where h.customer_id = any($1) and h.kind = 'fields' and d->>'field' = 'email' and d->>'from' is not null`, [ids]);
-  const earlierKeys = earlier.map(({ email }) => emailKey(email)).filter((key) => key !== null);
-  const others = new Set((await tx.rows<{ key: string }>('select email_key as key from customer where email_key = any($1) and not id = any($2)', [earlierKeys, ids])).map((row) => row.key));
-  return [...current.flatMap(({ email, key }) => [key, email.toLowerCase()]), ...earlierKeys.filter((key) => !others.has(key))];
+  const earlierKeys = earlier.flatMap(({ id, email }): [string, number][] => [[emailKey(email) ?? email.toLowerCase(), id]]);
+  const others = new Set((await tx.rows<{ key: string }>('select email_key as key from customer where email_key = any($1) and not id = any($2)', [earlierKeys.map(([key]) => key), ids])).map((row) => row.key));
+  return [...earlierKeys.filter(([key]) => !others.has(key)), ...current.flatMap(({ id, email, key }): [string, number][] => [[email.toLowerCase(), id], [key, id]])];
 }
 
-async function hide(tx: Transaction, secrets: Secrets, addresses: readonly string[], neverMail: boolean): Promise<void> {
+async function hide(tx: Transaction, secrets: Secrets, idByAddress: ReadonlyMap<string, number | null>, neverMail: boolean): Promise<void> {
   const hashOf = createAddressHash(secrets);
+  const addresses = [...idByAddress.keys()];
   const taken = await tx.rows<{ key: string; reason: string; source: string; at: Date }>(
     'delete from suppression where email_key = any($1) returning email_key as key, reason, source, created_at as at', [addresses]);
   await tx.run(
@@ -71,7 +75,18 @@ async function hide(tx: Transaction, secrets: Secrets, addresses: readonly strin
     [taken.map((row) => hashOf(row.key)), taken.map((row) => row.reason), taken.map((row) => row.source), taken.map((row) => row.at.toISOString())]);
   const hashes = addresses.map(hashOf);
   if (neverMail) await tx.run(`insert into suppression_hash (hash, reason, source) select h, 'manual', 'manual' from unnest($1::bytea[]) u(h) on conflict (hash) do nothing`, [hashes]);
-  await tx.run('insert into erased_address (hash) select * from unnest($1::bytea[]) on conflict (hash) do update set erased_at = now()', [hashes]);
+  await tx.run(
+    `insert into erased_address (hash, customer_id) select * from unnest($1::bytea[], $2::bigint[])
+     on conflict (hash) do update set customer_id = coalesce(excluded.customer_id, erased_address.customer_id), erased_at = now()`, [hashes, [...idByAddress.values()]]);
+}
+
+/**
+ * Settles the messages of erased people whom a campaign froze at the moment of their erasure: it saw them still, and the
+ * erasure not yet its rows. Waits for audiences that are being frozen now; those frozen later do not have them any more.
+ */
+export async function settleLateMessages(tx: Transaction, customerIds: readonly number[]): Promise<void> {
+  await tx.rows(`select 1 from campaign c where state in ('running', 'paused') and not exists (select from slice s where s.mail_no = c.mail_no) order by id for share`);
+  await tx.run(SETTLE_MESSAGES, [customerIds]);
 }
 
 // Who is being sent to this moment becomes in doubt: the answer still lands by its epoch, and counts.

@@ -6,6 +6,7 @@ import type { Sql } from '../db/sql.ts';
 import { createDecoder, type Encoding } from '../imports/encoding.ts';
 import { importFiles } from '../imports/files.ts';
 import type { Secrets } from '../secrets.ts';
+import { settleLateMessages } from './erase.ts';
 import { createAddressHash } from './erasure.ts';
 
 interface KeptImport {
@@ -33,8 +34,9 @@ const underWay: ReadonlySet<string> = new Set(['queued', 'validating', 'running'
  * @returns imports under way, whose files are still needed: search them again when they have ended
  */
 export async function scrubImports(sql: Sql, { config, secrets, orgId }: { config: Pick<Config, 'FERMATA_STATE_DIR'>; secrets: Secrets; orgId: string }, importIds: readonly string[] | null, alive: () => void): Promise<string[]> {
-  const erased = await sql.rows<{ hash: Buffer; at: Date }>('select hash, erased_at as at from erased_address');
+  const erased = await sql.rows<{ hash: Buffer; id: number | null; at: Date }>('select hash, customer_id as id, erased_at as at from erased_address');
   if (erased.length === 0) return [];
+  await sql.transaction((tx) => settleLateMessages(tx, erased.flatMap(({ id }) => (id === null ? [] : [id]))));
   const erasedAt = new Map(erased.map(({ hash, at }) => [hash.toString('hex'), at.getTime()]));
   const hashOf = createAddressHash(secrets);
   const waiting: string[] = [];

@@ -106,11 +106,11 @@ function toCustomerRow(row: ExportRow): ExportRow {
   return { ...(custom as Record<string, string>), ...own, score: typeof row['score'] === 'number' ? decimal(row['score']) : null };
 }
 
-/** A number as an import reads it: without an exponent, at most 15 digits. */
+/** A number as an import reads it, where it can: without an exponent, at most 15 digits. */
 function decimal(number: number): string {
-  if (parseNumber(String(number)) !== null) return String(number);
+  const exact = [String(number), number.toFixed(14).replace(/\.?0+$/, '')].find((text) => parseNumber(text) === number);
   const rounded = String(Number(number.toPrecision(15)));
-  return parseNumber(rounded) === null ? String(number) : rounded;
+  return exact ?? (parseNumber(rounded) === null ? String(number) : rounded);
 }
 
 const SUPPRESSIONS = /* sql */ `

@@ -49,11 +49,14 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
   const member = await api.signIn('member', orgId);
   const upload = await owner.post('/imports?fileName=secret.csv', 'email\nsecret@example.com\n', { 'content-type': 'text/csv' });
   expect(upload.status).toBe(201);
+  const bulk = await owner.post('/customers/bulk', { action: 'suppress', note: 'Secret', selection: { ids: [customer.id] } });
+  const exported = await owner.post('/exports', { kind: 'customers' });
+  expect([bulk.status, exported.status]).toEqual([202, 202]);
   const mail = await api.container.tenants.use(orgId, ({ sql }) =>
     sql.first<{ id: number }>("insert into caught_mail (sender, recipient, subject, size_bytes, source) values ('a@x.example', 'b@x.example', 'Secret', 5, 'Subject: Secret\r\n\r\n') returning id"));
   return {
     lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, suppressions: 'suppressed@example.com',
-    'api-keys': key.id, invitations: invitation.id, users: member.id, imports: (upload.body as { id: string }).id, messages: String(mail?.id),
+    'api-keys': key.id, invitations: invitation.id, users: member.id, imports: (upload.body as { id: string }).id, bulk: (bulk.body as { id: string }).id, exports: (exported.body as { id: string }).id, messages: String(mail?.id),
   };
 }
 
@@ -114,6 +117,11 @@ test('ids of the other organization inside bodies and queries are refused or fin
   const refused = async (reply: { status: number; body: { errors: { field: string }[] } }, field: string) => expect([reply.status, reply.body.errors.map((error) => error.field)]).toEqual([422, [field]]);
   await refused(await ada.patch(`/campaigns/${campaign.id}`, { connectionId: foreign['connections'] }), 'connectionId');
   await refused(await ada.post('/customers', { email: 'new@example.com', listIds: [foreign['lists']] }), 'listIds[0]');
+  await refused(await ada.post('/customers/search', { listId: foreign['lists'] }), 'listId');
+  await refused(await ada.post('/customers/bulk', { action: 'add_to_list', listId: foreign['lists'], selection: { ids: [1] } }), 'listId');
+  await refused(await ada.post('/customers/bulk', { action: 'suppress', selection: { filter: { segmentId: foreign['segments'] } } }), 'selection.filter.segmentId');
+  await refused(await ada.post('/exports', { kind: 'list', listId: foreign['lists'] }), 'listId');
+  await refused(await ada.post('/exports', { kind: 'recipients', campaignId: foreign['campaigns'] }), 'campaignId');
   await refused(await ada.post(`/lists/${list.id}/members`, { customerIds: [Number(foreign['customers'])] }), 'customerIds[0]');
   await refused(await ada.post(`/imports?listId=${foreign['lists']}`, 'email\nown@example.com\n', { 'content-type': 'text/csv' }), 'listId');
   for (const target of [{ kind: 'list', id: foreign['lists'] }, { kind: 'segment', id: foreign['segments'] }]) {
@@ -126,7 +134,7 @@ test('ids of the other organization inside bodies and queries are refused or fin
 });
 
 test('lists of things show only one’s own', async () => {
-  for (const path of ['/customers', '/lists', '/segments', '/connections', '/campaigns', '/imports', '/suppressions', '/api-keys', '/invitations', '/users', '/mail-catcher/messages', '/dashboard']) {
+  for (const path of ['/customers', '/lists', '/segments', '/connections', '/campaigns', '/imports', '/exports', '/customers/bulk', '/suppressions', '/api-keys', '/invitations', '/users', '/mail-catcher/messages', '/dashboard']) {
     const reply = await ada.get(path);
     expect(reply.status, path).toBe(200);
     expect(JSON.stringify(reply.body).toLowerCase(), path).not.toMatch(/secret|suppressed@/);
@@ -185,8 +193,8 @@ describe('tracking', () => {
 // Last, because it changes and deletes: the same requests of their own owner find what they name.
 test('the same requests by their own owner are not 404', async () => {
   const answered: Record<string, number> = {};
-  // SMTP tests would wait for a server that is not there; live streams do not end.
-  const own = withIds.filter(({ route }) => !/\/(live|test|rejected)$/.test(route.path)).sort((a, b) => Number(a.route.method === 'delete') - Number(b.route.method === 'delete'));
+  // SMTP tests would wait for a server that is not there; live streams do not end; no worker writes files here.
+  const own = withIds.filter(({ route }) => !/\/(live|test|rejected|file)$/.test(route.path)).sort((a, b) => Number(a.route.method === 'delete') - Number(b.route.method === 'delete'));
   const stopIndexing = followOutbox({ container: api.container, orgId: otherOrg });
   for (const named of own) answered[named.name] = (await call(bob, named)).status;
   await stopIndexing();

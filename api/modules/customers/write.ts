@@ -48,7 +48,8 @@ export async function upsertCustomers(tx: Transaction, secrets: Secrets, actor: 
   if (idByKey.size < wanted.length) throw new AppError('conflict', 'A customer was erased at the same moment. Try again.');
 
   const byKey = new Map(wanted.map((each) => [each.values.email.key, each]));
-  const edited = new Set(await edit(tx, actor, held.map((row) => ({ row, values: byKey.get(row.key)!.values }))));
+  // Her address stays as it was first given.
+  const edited = new Set(await edit(tx, actor, held.map((row) => ({ row, values: { ...byKey.get(row.key)!.values, email: undefined } }))));
   const pairs = wanted.flatMap(({ values, listIds }) => listIds.map((listId) => [listId, idByKey.get(values.email.key)!] as const));
   const joined = await join(tx, pairs, [...made.values()], [...edited]);
   await tell(tx, [...made.values(), ...edited, ...joined]);
@@ -149,7 +150,7 @@ async function insert(tx: Transaction, values: readonly Upsert['values'][]): Pro
 }
 
 /** Writes what differs. @returns ids of those who changed */
-async function edit(tx: Transaction, actor: string, edits: readonly { readonly row: Held; readonly values: ReadInput }[]): Promise<number[]> {
+async function edit(tx: Transaction, actor: string, edits: readonly { readonly row: Held; readonly values: Omit<ReadInput, 'email'> & { readonly email?: ReadInput['email'] | undefined } }[]): Promise<number[]> {
   const records: object[] = [];
   const notes: { customerId: number; changes: FieldChange[] }[] = [];
   for (const { row, values } of edits) {
