@@ -16,7 +16,7 @@ const MAX_WORDS = 10;
 export async function countRule(scope: SearchScope, rule: unknown): Promise<{ mailable: number; total: number }> {
   const asked = await readRule(scope, rule);
   await untilFresh(scope, asked);
-  const answer = await ask(scope, asked.index, { size: 0, query: both(alive, asked.query), track_total_hits: true, aggs: { mailable: { filter: { term: { mailable: true } } } } });
+  const answer = await ask(scope, asked.index, { size: 0, query: both(alive, asked.query), track_total_hits: true, request_cache: false, aggs: { mailable: { filter: { term: { mailable: true } } } } });
   return { total: totalOf(answer), mailable: (answer.aggregations?.['mailable'] as { doc_count: number }).doc_count };
 }
 

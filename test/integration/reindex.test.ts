@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Tenant } from '../../infra/tenancy/registry.ts';
+import { customerAlias } from '../../search/names.ts';
+import { countRule } from '../../search/population.ts';
+import { backfillStep, beginRebuild, handOver, removeRetired } from '../../search/rebuild.ts';
+import { compareBuckets, repairBuckets } from '../../search/reconcile.ts';
+import { liveIndex, writtenIndexes } from '../../search/versions.ts';
+import { followOutbox } from '../support/indexing.ts';
+import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
+
+const PEOPLE = 2_000;
+let organization: TestOrganization;
+let stopFollowing: () => Promise<void>;
+beforeAll(async () => {
+  organization = await createTestOrganization({ timezone: 'UTC' });
+  stopFollowing = followOutbox(organization);
+  await use(async ({ sql }) => {
+    await sql.run(`insert into custom_field (key, label, type, wanted_type, slot) values ('spent', 'Spent', 'text', 'text', 'k0'), ('joined', 'Joined', 'date', 'date', 'd0')`);
+    await sql.run(
+      `with made as (insert into customer (email, email_key, custom) select e, e, jsonb_build_object('spent', case when i % 10 = 0 then 'n/a' else (i % 100)::text end, 'joined', '2026-01-31')
+         from generate_series(1, $1::int) i, lateral (select 'p' || i || '@example.com' as e) a returning id)
+       insert into outbox (topic, ids) select 'customer', array_agg(id) from made`, [PEOPLE]);
+  });
+}, 60_000);
+afterAll(async () => {
+  await stopFollowing();
+  await organization.close();
+});
+
+const use = <T>(work: (tenant: Tenant) => Promise<T>) => organization.container.tenants.use(organization.orgId, work);
+const count = (field: string, operator: string, value: unknown) => use(async (tenant) => (await countRule(tenant, { op: 'and', parts: [{ field, operator, value }] })).total);
+const backfill = () => use(async (tenant) => { while ((await backfillStep(tenant, () => undefined)).left); });
+const touch = (id: number, custom: object) => use(({ sql }) => sql.run(
+  `with touched as (update customer set custom = custom || $2, version = version + 1 where id = $1 returning id) insert into outbox (topic, ids) select 'customer', array_agg(id) from touched`, [id, JSON.stringify(custom)]));
+
+test('a field changes its type while reads go on with the old one', async () => {
+  expect(await count('spent', 'equals', '42')).toBe(PEOPLE / 100);
+  await use(({ sql }) => sql.run(`update custom_field set wanted_type = 'number' where key = 'spent'`));
+  expect(await use((tenant) => beginRebuild(tenant, 'fields'))).toBe(true);
+  expect((await use(writtenIndexes)).map(({ version, isLive, catalogue }) => [version, isLive, catalogue[0]!.type, catalogue[0]!.slot])).toEqual([[1, true, 'text', 'k0'], [2, false, 'number', 'n0']]);
+
+  // Changed before the backfill reads her and after: both versions hear of it.
+  await touch(3, { spent: '1000' });
+  expect(await count('spent', 'equals', '1000')).toBe(1);
+  await backfill();
+  await touch(4, { spent: '2000' });
+  expect(await count('spent', 'equals', '2000')).toBe(1);
+  await expect(count('spent', 'at_least', 1_000)).rejects.toThrow(/for number fields; this one is a text/);
+
+  await use((tenant) => handOver(tenant, () => undefined));
+  expect(await count('spent', 'at_least', 1_000)).toBe(2);
+  expect(await count('spent', 'less_than', 50)).toBe(await use(async ({ sql }) => (await sql.first<{ n: number }>(`select count(*) as n from customer where custom->>'spent' ~ '^[0-9]+$' and (custom->>'spent')::int < 50`))!.n));
+  // Misfits are set and otherwise missing.
+  expect(await count('spent', 'is_set', undefined)).toBe(PEOPLE);
+  expect(await use((tenant) => tenant.search.client.indices.existsAlias({ name: customerAlias(organization.orgId), index: `${customerAlias(organization.orgId)}-v2` }))).toBe(true);
+
+  await use((tenant) => removeRetired(tenant));
+  expect(await use((tenant) => tenant.search.client.indices.exists({ index: `${customerAlias(organization.orgId)}-v1` }))).toBe(false);
+  expect(await use((tenant) => beginRebuild(tenant, 'fields'))).toBe(false);
+}, 60_000);
+
+test('begun again after a crash it goes on where it was, and repeats nothing but a step', async () => {
+  expect(await use((tenant) => beginRebuild(tenant, 'rebuild'))).toBe(true);
+  expect((await use((tenant) => backfillStep(tenant, () => undefined))).left).toBe(true);
+  expect(await use((tenant) => beginRebuild(tenant, 'timezone'))).toBe(true);
+  await backfill();
+  await use((tenant) => handOver(tenant, () => undefined));
+  await use((tenant) => handOver(tenant, () => undefined));
+  expect(await use(async ({ sql }) => sql.rows(`select version, state, customers_done as done from search_index order by version`))).toEqual(expect.arrayContaining([{ version: 3, state: 'live', done: PEOPLE }]));
+  expect(await count('spent', 'is_set', undefined)).toBe(PEOPLE);
+}, 60_000);
+
+test('an organization that moves to another zone has its days moved', async () => {
+  expect(await count('joined', 'equals', '2026-01-31')).toBe(PEOPLE);
+  await organization.container.control.run(`update tenant set timezone = 'Asia/Tokyo' where id = $1`, [organization.orgId]);
+  organization.container.tenants.forget(organization.orgId);
+  // Until it is built again both sides know the old days.
+  expect(await count('joined', 'equals', '2026-01-31')).toBe(PEOPLE);
+  expect(await use((tenant) => beginRebuild(tenant, 'timezone'))).toBe(true);
+  await backfill();
+  await use((tenant) => handOver(tenant, () => undefined));
+  expect((await use(liveIndex)).zone).toBe('Asia/Tokyo');
+  expect(await count('joined', 'equals', '2026-01-31')).toBe(PEOPLE);
+  expect(await count('joined', 'equals', '2026-01-31T00:00:00+09:00')).toBe(PEOPLE);
+}, 60_000);
+
+test('the comparison finds what differs, and only that is written again', async () => {
+  await count('spent', 'is_set', undefined);
+  const live = await use(liveIndex);
+  expect(await use((tenant) => compareBuckets(tenant, live))).toEqual([]);
+  await use(async ({ search: { client }, sql }) => {
+    await client.delete({ index: live.index, id: '17', version: 1, version_type: 'external_gte' });  // missing
+    await client.index({ index: live.index, id: '5000', document: { id: 5_000, email: 'nobody@example.com', version: 1, mailable: true } });  // of nobody
+    await sql.run('update customer set version = version + 5 where id = 900');  // older than its row, and nobody told
+    await client.index({ index: live.index, id: '1200', version: 5_000, version_type: 'external_gte', document: { id: 1_200, email: 'p1200@example.com', version: 5_000, mailable: true } });  // newer: the tables are a backup
+    await client.indices.refresh({ index: live.index });
+  });
+  const differing = await use((tenant) => compareBuckets(tenant, live));
+  expect(differing.length).toBe(4);
+  expect(await use((tenant) => repairBuckets(tenant, live, differing))).toBe(4);
+  await use(({ search: { client } }) => client.indices.refresh({ index: live.index }));
+  expect(await use((tenant) => compareBuckets(tenant, live))).toEqual([]);
+  expect(await count('spent', 'is_set', undefined)).toBe(PEOPLE);
+  expect(await count('email', 'equals', 'nobody@example.com')).toBe(0);
+}, 60_000);
