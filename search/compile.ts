@@ -19,7 +19,7 @@ export function compile(rule: Rule, context: RuleContext): Query {
 function ask(node: Node, context: RuleContext): Query {
   if (isRule(node)) {
     if (node.op !== 'not' && node.parts.length === 1) return ask(node.parts[0]!, context);
-    const parts = flatten(node).map((part) => ask(part, context));
+    const parts = askParts(flatten(node), node.op === 'and', context);
     if (node.op === 'and') return { bool: { filter: parts } };
     if (node.op === 'not') return { bool: { must_not: parts } };
     return parts.length === 0 ? nobody : { bool: { should: parts, minimum_should_match: 1 } };
@@ -31,6 +31,40 @@ function ask(node: Node, context: RuleContext): Query {
   }
   if (isEventCondition(node)) return askEvent(eventTest(node, context));
   return askCondition(node, context);
+}
+
+/**
+ * The parts of a group as queries. Values of one field that any of may be met, or none of, are one query: a rule of
+ * thousands of values stays below what the server takes.
+ * @param isAnd whether all parts must hold: then it is the negated ones that go together
+ */
+function askParts(parts: readonly Node[], isAnd: boolean, context: RuleContext): Query[] {
+  const queries: Query[] = [];
+  const values = new Map<string, Set<string | number>>();
+  for (const part of parts) {
+    const found = isRule(part) || !('field' in part) ? null : valuesOf(part, context);
+    if (found === null || found.negated !== isAnd) queries.push(ask(part, context));
+    else for (const value of found.values) values.set(found.field, (values.get(found.field) ?? new Set()).add(value));
+  }
+  for (const [field, each] of values) queries.push(turned(each.size === 1 ? { term: { [field]: [...each][0]! } } : { terms: { [field]: [...each] } }, isAnd));
+  return queries;
+}
+
+/** The values a condition compares for equality, if that is what it does. */
+function valuesOf(condition: AttributeCondition, context: RuleContext): { field: string; values: readonly (string | number)[]; negated: boolean } | null {
+  const { positive, negated } = positiveOf(condition.operator);
+  const target = findField(condition.field, context.catalogue);
+  if (target === null || (positive !== 'equals' && positive !== 'is_one_of')) return null;
+  const operand = readOperand(target.type, condition.operator, condition.value, context);
+  if ('problem' in operand) return null;
+  const { field, encode } = placeOf(target);
+  switch (operand.kind) {
+    case 'text': return { field, values: [operand.text], negated };
+    case 'texts': return { field, values: operand.texts, negated };
+    case 'number': return { field, values: [encode(operand.number)], negated };
+    case 'numbers': return { field, values: operand.numbers.map(encode), negated };
+    default: return null;
+  }
 }
 
 /**

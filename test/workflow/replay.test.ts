@@ -22,7 +22,9 @@ const read = (path: string) => History.fromObject(JSON.parse(readFileSync(path, 
 
 test('every kind of workflow has a recorded history', () => {
   const types = new Set(histories.map(({ path }) => read(path).events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name));
-  expect([...types].sort()).toEqual(['campaignWorkflow', 'importWorkflow', 'outboxWorkflow', 'provisionOrganizationWorkflow']);
+  const kinds = [...readFileSync(resolve(root, 'workflows/index.ts'), 'utf8').matchAll(/\w+Workflow\b/g)].map(([name]) => name);
+  // The sweep never ends; its run of an hour is one activity and one timer, again and again.
+  expect([...types].sort()).toEqual(kinds.filter((kind) => kind !== 'sweepWorkflow').sort());
 });
 
 describe.each(histories)('$name', ({ path, name }) => {
