@@ -21,11 +21,11 @@ const everyone = { op: 'and', parts: [] };
 
 test('suppressing flags the customer in the same transaction and takes her out of counts at once', async () => {
   const { id } = (await member.post('/customers', { email: 'ada@example.com' })).body;
-  expect((await member.post('/segments/count', { rule: everyone })).body).toEqual({ mailable: 1, total: 1 });
+  expect((await member.post('/segments/count', { rule: everyone })).body).toMatchObject({ mailable: 1, total: 1 });
   const added = await member.post('/suppressions', { email: ' ADA@example.com ', note: 'asked by phone' });
-  expect([added.status, added.body]).toEqual([201, { email: 'ADA@example.com', reason: 'manual', source: 'manual', note: 'asked by phone', createdAt: expect.any(String) }]);
+  expect([added.status, added.body]).toEqual([201, { email: 'ADA@example.com', reason: 'manual', source: 'manual', cause: null, note: 'asked by phone', createdAt: expect.any(String), customerId: id, history: [] }]);
   expect((await member.get(`/customers/${id}`)).body).toMatchObject({ mailable: false, suppressionStatus: 'suppressed', isUnsubscribed: false, isBounced: false, version: 2 });
-  expect((await member.post('/segments/count', { rule: everyone })).body).toEqual({ mailable: 0, total: 1 });
+  expect((await member.post('/segments/count', { rule: everyone })).body).toMatchObject({ mailable: 0, total: 1 });
 });
 
 test.each([
@@ -56,8 +56,8 @@ test('a customer made at the moment her address is suppressed is never mailable'
 
 test('the first reason stays, later ones join its history', async () => {
   await member.post('/suppressions', { email: 'twice@example.com', reason: 'complaint' });
-  expect((await member.post('/suppressions', { email: 'twice@example.com', reason: 'unsubscribed' })).body.reason).toBe('complaint');
-  expect(await sql(`select history -> 0 ->> 'reason' as reason from suppression where email_key = 'twice@example.com'`)).toEqual([{ reason: 'unsubscribed' }]);
+  const again = (await member.post('/suppressions', { email: 'twice@example.com', reason: 'unsubscribed', note: 'by phone' })).body;
+  expect(again).toMatchObject({ reason: 'complaint', history: [{ reason: 'unsubscribed', source: 'manual', note: 'by phone', cause: null, at: expect.stringMatching(/Z$/) }] });
 });
 
 test('unsuppressing wants a note, keeps it in the audit, and an unknown address is not found', async () => {
@@ -69,6 +69,45 @@ test('unsuppressing wants a note, keeps it in the audit, and an unknown address 
   expect(await sql(`select action, detail from audit where subject = 'note@example.com' order by id`)).toEqual([
     { action: 'suppression.added', detail: { reason: 'manual' } }, { action: 'suppression.removed', detail: { note: 'wrong person' } },
   ]);
+});
+
+test('many are unsuppressed at once with one note, which her timeline shows; who was not suppressed stays as she is', async () => {
+  const people = ['many1@example.com', 'many2@example.com'];
+  const ids = [];
+  for (const email of people) {
+    ids.push((await member.post('/customers', { email })).body.id);
+    await member.post('/suppressions', { email, reason: 'unsubscribed' });
+  }
+  await member.post('/suppressions', { email: 'many3@example.com' });
+  const versions = () => sql(`select version from customer where email like 'many%' order by email`);
+  const before = await versions();
+  expect((await member.post('/suppressions/unsuppress', { emails: [...people, 'many3@example.com', 'nobody@example.com'] })).body.errors[0].field).toBe('note');
+  expect((await member.post('/suppressions/unsuppress', { emails: ['many1@example.com', 'no address'], note: 'x' })).body.errors).toEqual([{ field: 'emails[1]', message: expect.stringMatching(/not an email address/) }]);
+  expect(await versions()).toEqual(before);
+  const lifted = await member.post('/suppressions/unsuppress', { emails: [...people, 'MANY3@example.com', 'nobody@example.com'], note: 'asked to come back' });
+  expect([lifted.status, lifted.body]).toEqual([200, { unsuppressed: 3 }]);
+  for (const id of ids) expect((await member.get(`/customers/${id}`)).body).toMatchObject({ isUnsubscribed: false, isBounced: false, suppressionStatus: 'active', mailable: true, version: 3 });
+  expect(await sql(`select kind, actor, detail from customer_change where customer_id = any($1) order by customer_id`, [ids])).toEqual(
+    ids.map(() => ({ kind: 'unsuppressed', actor: 'Test member', detail: { note: 'asked to come back' } })));
+  expect(await sql(`select count(*)::int as n from audit where action = 'suppression.removed' and detail ->> 'note' = 'asked to come back'`)).toEqual([{ n: 3 }]);
+});
+
+test('days are the organization’s, both included; a day that is none is refused', async () => {
+  await sql(`insert into suppression (email_key, email, reason, source, created_at) values
+    ('day1@days.example', 'day1@days.example', 'manual', 'manual', '2026-03-01 00:00:00+00'), ('day2@days.example', 'day2@days.example', 'manual', 'manual', '2026-03-02 23:59:59.9+00')`);
+  const found = async (query: string) => (await member.get(`/suppressions?search=days.example&${query}`)).body.data.map((row: { email: string }) => row.email);
+  expect(await found('from=2026-03-01&to=2026-03-02')).toEqual(['day2@days.example', 'day1@days.example']);
+  expect(await found('to=2026-03-01')).toEqual(['day1@days.example']);
+  expect(await found('from=2026-03-03')).toEqual([]);
+  expect((await member.get('/suppressions?from=soon')).body.errors).toEqual([{ field: 'from', message: expect.stringContaining('2026-01-31') }]);
+});
+
+test('a part of an address is found literally', async () => {
+  for (const email of ['a_b@part.example', 'axb@part.example', 'per%cent@part.example']) await member.post('/suppressions', { email });
+  const found = async (search: string) => (await member.get(`/suppressions?search=${encodeURIComponent(search)}`)).body.data.map((row: { email: string }) => row.email);
+  expect(await found('A_B@PART')).toEqual(['a_b@part.example']);
+  expect(await found('%cent@')).toEqual(['per%cent@part.example']);
+  expect(await found('%')).toEqual(['per%cent@part.example']);
 });
 
 test('the source is the API for keys and manual for people', async () => {

@@ -1,14 +1,20 @@
 import { z } from 'zod';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { route } from '../../http/route.ts';
+import { ImportView, PreviewView } from '../imports/views.ts';
 import { reasons, sources, SuppressionView } from './views.ts';
 
 const tag = 'suppressions';
+const note = z.string().trim().min(1, 'Write why the address may get mail again.').max(2_000);
+const day = z.string().max(40).optional();
+const flag = z.enum(['true', 'false'], { message: 'Expected true or false.' }).transform((value) => value === 'true');
 
 export const suppressionRoutes = [
   route({
-    method: 'get', path: '/suppressions', capability: 'suppression.manage', tag, scope: 'suppression:read', summary: 'Addresses that get no mail, newest first.',
-    query: z.strictObject({ ...listQuery, search: z.string().max(254).optional(), reason: z.enum(reasons).optional(), source: z.enum(sources).optional() }), reply: listReply(SuppressionView),
+    method: 'get', path: '/suppressions', capability: 'suppression.manage', tag, scope: 'suppression:read',
+    summary: 'Addresses that get no mail, newest first; `from` and `to` are days, both included.',
+    query: z.strictObject({ ...listQuery, search: z.string().max(254).optional(), reason: z.enum(reasons).optional(), source: z.enum(sources).optional(), from: day, to: day }),
+    reply: listReply(SuppressionView),
     handle: ({ org, query, services }) => services.suppressions.list(org, query),
   }),
   route({
@@ -17,8 +23,20 @@ export const suppressionRoutes = [
     handle: ({ org, actor, body, services }) => services.suppressions.add(org, actor.kind === 'user' ? 'manual' : 'api', body, actor.name),
   }),
   route({
+    method: 'post', path: '/suppressions/import', capability: 'suppression.manage', tag, scope: 'suppression:write', status: 201, bodyMode: 'stream', idempotent: true,
+    summary: 'Uploads a CSV file of addresses to suppress as the raw body, with an optional column `note`; it goes on as an import.',
+    query: z.strictObject({ fileName: z.string().trim().min(1).max(255).default('suppressions.csv'), start: flag.default(false) }),
+    reply: ImportView.extend({ preview: PreviewView }),
+    handle: ({ org, actor, query, req, services }) => services.imports.upload(org, actor.name, req, { kind: 'suppressions', ...query }),
+  }),
+  route({
+    method: 'post', path: '/suppressions/unsuppress', capability: 'suppression.manage', tag, scope: 'suppression:write', summary: 'Lets many addresses get mail again; says why in the note.',
+    body: z.strictObject({ emails: z.array(z.string().max(1_000)).min(1).max(1_000), note }), reply: z.object({ unsuppressed: z.number().int() }),
+    handle: ({ org, actor, body, services }) => services.suppressions.removeMany(org, actor.name, body.emails, body.note),
+  }),
+  route({
     method: 'delete', path: '/suppressions/:email', capability: 'suppression.manage', tag, scope: 'suppression:write', summary: 'Lets an address get mail again; says why in the note.',
-    params: z.strictObject({ email: z.string().max(1_000) }), body: z.strictObject({ note: z.string().trim().min(1, 'Write why the address may get mail again.').max(2_000) }), reply: null,
+    params: z.strictObject({ email: z.string().max(1_000) }), body: z.strictObject({ note }), reply: null,
     handle: ({ org, actor, params, body, services }) => services.suppressions.remove(org, actor.name, params.email, body.note),
   }),
 ];

@@ -1,62 +1,96 @@
-import { z } from 'zod';
 import { parseEmailAddress } from '#domain/customer/email-address.ts';
-import { notFound, refuse } from '#domain/shared/errors.ts';
+import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
-import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
-import { SUPPRESSION, toSuppressionView, type reasons, type sources, type SuppressionRecord } from './views.ts';
+import { noteUnsuppressions } from '../../../infra/customers/changes.ts';
+import { unhideSuppressions } from '../../../infra/customers/erasure.ts';
+import type { Sql } from '../../../infra/db/sql.ts';
+import { listSuppressions, type SuppressionQuery } from './list.ts';
+import { SUPPRESSION, toSuppressionView, type Reason, type SuppressionRecord } from './views.ts';
 
 export type SuppressionService = ReturnType<typeof createSuppressionService>;
 
-function keyOf(email: string): { shown: string; key: string } {
-  const parsed = parseEmailAddress(email);
-  if ('problem' in parsed) throw refuse('email', parsed.problem);
-  return parsed;
+export interface NewSuppression {
+  readonly email: string;
+  readonly reason: Reason;
+  readonly note?: string | undefined;
 }
 
 /** Addresses that get no mail, customers or not. An entry and the flags of the customer who has the address change together. */
-export function createSuppressionService({ tenants, gateway }: Pick<Container, 'tenants' | 'gateway'>) {
+export function createSuppressionService({ tenants, gateway, secrets }: Pick<Container, 'tenants' | 'gateway' | 'secrets'>) {
   return {
-    list: (orgId: string, query: ListQuery & { search?: string | undefined; reason?: (typeof reasons)[number] | undefined; source?: (typeof sources)[number] | undefined }) => tenants.use(orgId, async ({ sql }) => {
-      const after = decodeCursor(query.cursor, z.tuple([z.string().regex(/^[\d :.+-]{19,40}$/), z.string()]));
-      const filter = `($1::text is null or position($1 in email_key) > 0) and ($2::text is null or reason = $2) and ($3::text is null or source = $3)`;
-      const filters = [query.search?.trim().toLowerCase() ?? null, query.reason ?? null, query.source ?? null];
-      const rows = await sql.rows<SuppressionRecord>(
-        `${SUPPRESSION} where ${filter} and ($4::timestamptz is null or (created_at, email_key) < ($4::timestamptz, $5)) order by created_at desc, email_key desc limit $6`,
-        [...filters, after?.[0] ?? null, after?.[1] ?? null, query.limit + 1]);
-      const count = query.count === true ? (await sql.first<{ n: number }>(`select count(*) as n from suppression where ${filter}`, filters))!.n : undefined;
-      return { ...toPage(rows, query.limit, (row) => [row.instant, row.key], toSuppressionView), ...(count === undefined ? {} : { count }) };
-    }),
+    list: (orgId: string, query: SuppressionQuery) => tenants.use(orgId, (tenant) => listSuppressions(tenant, query)),
 
     /** Suppresses an address, customer or not; a first reason stays and later ones join its history. */
-    add: (orgId: string, source: 'manual' | 'api', input: { email: string; reason: (typeof reasons)[number]; note?: string | undefined }, actor: string = source) => tenants.use(orgId, async ({ sql }) => {
-      const { shown, key } = keyOf(input.email);
+    add: (orgId: string, source: 'manual' | 'api', input: NewSuppression, actor: string = source) => tenants.use(orgId, async ({ sql }) => {
+      const { shown, key } = addressOf(input.email, 'email');
       const row = await sql.transaction(async (tx) => {
-        await tx.run(
-          `insert into suppression (email_key, email, reason, source, note) values ($1, $2, $3, $4, $5)
-           on conflict (email_key) do update set history = suppression.history || jsonb_build_object('reason', excluded.reason, 'source', excluded.source, 'note', excluded.note, 'at', now())`,
-          [key, shown, input.reason, source, input.note ?? null]);
-        await tx.run(
-          `with touched as (update customer set is_suppressed = true, is_unsubscribed = is_unsubscribed or $2 = 'unsubscribed',
-              is_bounced = is_bounced or $2 in ('hard_bounce', 'soft_bounce'), version = version + 1, updated_at = now() where email_key = $1 returning id)
-           insert into outbox (topic, ids) select 'customer', array_agg(id) from touched having count(*) > 0`, [key, input.reason]);
+        await tx.run('lock table suppression in row exclusive mode');
+        await unhideSuppressions(tx, secrets, [key]);
+        await tx.run(SUPPRESS, [key, shown, input.reason, source, input.note ?? null]);
+        await tx.run(MARK, [key, input.reason]);
         await tx.run(`insert into audit (actor, action, subject, detail) values ($1, 'suppression.added', $2, jsonb_build_object('reason', $3::text))`, [actor, key, input.reason]);
-        return (await tx.first<SuppressionRecord>(`${SUPPRESSION} where email_key = $1`, [key]))!;
+        return (await tx.first<SuppressionRecord>(`${SUPPRESSION} where s.email_key = $1`, [key]))!;
       });
       gateway.nudgeOutbox(orgId);
       return toSuppressionView(row);
     }),
 
-    /** Lets an address get mail again: the entry goes, the customer's flags are cleared, the note is kept in the audit. */
+    /** Lets one address get mail again. @throws AppError `not_found` when it is not suppressed */
     remove: (orgId: string, actor: string, email: string, note: string) => tenants.use(orgId, async ({ sql }) => {
-      const { key } = keyOf(email);
-      await sql.transaction(async (tx) => {
-        if ((await tx.run('delete from suppression where email_key = $1', [key])) === 0) throw notFound('suppression');
-        await tx.run(
-          `with touched as (update customer set is_suppressed = false, is_unsubscribed = false, is_bounced = false, version = version + 1, updated_at = now() where email_key = $1 returning id),
-             told as (insert into outbox (topic, ids) select 'customer', array_agg(id) from touched having count(*) > 0)
-           insert into audit (actor, action, subject, detail) values ($2, 'suppression.removed', $1, jsonb_build_object('note', $3::text))`, [key, actor, note]);
-      });
+      const { key } = addressOf(email, 'email');
+      if ((await sql.transaction((tx) => unsuppress(tx, actor, [key], note))) === 0) throw notFound('suppression');
       gateway.nudgeOutbox(orgId);
+    }),
+
+    /** Lets many get mail again. @returns how many were suppressed; the others were not and stay as they are */
+    removeMany: (orgId: string, actor: string, emails: readonly string[], note: string) => tenants.use(orgId, async ({ sql }) => {
+      const problems = emails.flatMap((email, i) => ('problem' in parseEmailAddress(email) ? [{ field: `emails[${i}]`, message: 'This is not an email address.' }] : []));
+      if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
+      const unsuppressed = await sql.transaction((tx) => unsuppress(tx, actor, emails.map((email, i) => addressOf(email, `emails[${i}]`).key), note));
+      gateway.nudgeOutbox(orgId);
+      return { unsuppressed };
     }),
   };
 }
+
+function addressOf(email: string, field: string): { shown: string; key: string } {
+  const parsed = parseEmailAddress(email);
+  if ('problem' in parsed) throw refuse(field, parsed.problem);
+  return parsed;
+}
+
+/** The entries go, the customers' flags are cleared, the note is kept in her timeline and the audit. */
+async function unsuppress(tx: Sql, actor: string, keys: readonly string[], note: string): Promise<number> {
+  const gone = (await tx.rows<{ key: string }>(LIFT, [keys])).map((row) => row.key);
+  if (gone.length === 0) return 0;
+  const customers = await tx.rows<{ id: number }>(UNMARK, [gone]);
+  await noteUnsuppressions(tx, actor, note, customers.map(({ id }) => id));
+  await tx.run(
+    `insert into audit (actor, action, subject, detail) select $1, 'suppression.removed', k, jsonb_build_object('note', $3::text) from unnest($2::text[]) u(k)`, [actor, gone, note]);
+  return gone.length;
+}
+
+const SUPPRESS = /* sql */ `
+insert into suppression (email_key, email, reason, source, note) values ($1, $2, $3, $4, $5)
+on conflict (email_key) do update set history = suppression.history || jsonb_build_object('reason', excluded.reason, 'source', excluded.source, 'note', excluded.note, 'at', now())`;
+
+const MARK = /* sql */ `
+with touched as (
+  update customer set is_suppressed = true, is_unsubscribed = is_unsubscribed or $2 = 'unsubscribed', is_bounced = is_bounced or $2 in ('hard_bounce', 'soft_bounce'),
+         version = version + 1, updated_at = now()
+   where email_key = $1 returning id)
+insert into outbox (topic, ids) select 'customer', array_agg(id) from touched having count(*) > 0`;
+
+const LIFT = /* sql */ `
+with held as materialized (select email_key from suppression where email_key = any($1) order by email_key for update)
+delete from suppression s using held h where s.email_key = h.email_key returning s.email_key as key`;
+
+const UNMARK = /* sql */ `
+with held as materialized (
+  select id from customer where email_key = any($1) order by id for update
+), touched as (
+  update customer c set is_suppressed = false, is_unsubscribed = false, is_bounced = false, version = version + 1, updated_at = now() from held h where c.id = h.id returning c.id
+), told as (
+  insert into outbox (topic, ids) select 'customer', array_agg(id order by id) from touched having count(*) > 0
+)
+select id from touched`;
