@@ -9,6 +9,7 @@ import { countRule } from '../../../search/population.ts';
 
 /** Parts of a rule that are counted one by one to find out why nobody matches. */
 const MAX_COUNTED = 12;
+const MAX_CAUSES = 8;
 
 /**
  * How many people a rule matches, with what a person who builds it should know: conditions that can match nobody,
@@ -23,19 +24,20 @@ export async function countWithReasons(tenant: Tenant, rule: unknown): Promise<{
 
 async function causesOf(tenant: Tenant, rule: Rule, context: RuleContext, total: number): Promise<string[]> {
   if (total > 0) return [`${total === 1 ? 'The one person who matches is' : `All ${total.toLocaleString('en-US')} who match are`} suppressed, unsubscribed or bounced.`];
-  const causes = await emptyParts(tenant, rule, context);
-  for (const condition of conditionsOf(rule)) if ('field' in condition) causes.push(...hints(condition, context));
-  return [...new Set(causes)].slice(0, 10);
+  const { parts, causes } = await emptyParts(tenant, rule, context);
+  for (const condition of conditionsOf({ op: 'and', parts })) if ('field' in condition) causes.push(...hints(condition, context));
+  return [...new Set(causes)].slice(0, MAX_CAUSES);
 }
 
-/** Which of the conditions that must all hold match nobody by themselves. */
-async function emptyParts(tenant: Tenant, rule: Rule, context: RuleContext): Promise<string[]> {
-  if (rule.op === 'or' && rule.parts.length === 0) return ['“Any of” without conditions matches nobody. Add a condition.'];
-  if (rule.op !== 'and' || rule.parts.length < 2) return [];
+/** Which of the conditions that must all hold match nobody by themselves, and the sentences that say so. */
+async function emptyParts(tenant: Tenant, rule: Rule, context: RuleContext): Promise<{ parts: readonly Node[]; causes: string[] }> {
+  if (rule.op === 'or' && rule.parts.length === 0) return { parts: [], causes: ['“Any of” without conditions matches nobody. Add a condition.'] };
+  if (rule.op !== 'and' || rule.parts.length < 2) return { parts: rule.parts, causes: [] };
   const counted = await Promise.all(rule.parts.slice(0, MAX_COUNTED).map(async (part) => ({ part, total: (await countRule(tenant, { op: 'and', parts: [part] })).total })));
   const empty = counted.filter(({ total }) => total === 0);
-  if (empty.length > 0) return empty.map(({ part }) => `By itself, this matches nobody: ${short(describeNode(part, context))}.`);
-  return rule.parts.length > MAX_COUNTED ? [] : ['Each condition matches somebody by itself, but nobody fulfils all of them. Leave one out, or choose “Any of”.'];
+  if (empty.length > 0) return { parts: empty.map(({ part }) => part), causes: empty.map(({ part }) => `By itself, this matches nobody: ${short(describeNode(part, context))}.`) };
+  const causes = rule.parts.length > MAX_COUNTED ? [] : ['Each condition matches somebody by itself, but nobody fulfils all of them. Leave one out, or choose “Any of”.'];
+  return { parts: [], causes };
 }
 
 function hints(condition: Extract<Node, { field: string }>, context: RuleContext): string[] {

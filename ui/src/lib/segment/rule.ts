@@ -63,4 +63,14 @@ export function plain(rule: Rule, without: RuleNode | null = null): Rule {
   return { op: rule.op, parts: parts.map((part) => (isRule(part) ? plain(part, without) : copy(part))) };
 }
 
+/** A copy for reading aloud: what is not filled in yet is an ellipsis. */
+export function spoken(node: Rule): Rule;
+export function spoken(node: RuleNode): RuleNode;
+export function spoken(node: RuleNode): RuleNode {
+  if (isRule(node)) return { op: node.op, parts: node.parts.map((part) => spoken(part)) };
+  if (!isAttribute(node)) return node;
+  const value: unknown = Array.isArray(node.value) ? (node.value.length === 0 ? ['…'] : node.value.map((each: unknown) => (filled(each) ? each : '…'))) : filled(node.value) ? node.value : '…';
+  return { ...node, value };
+}
+
 export const copy = <T extends RuleNode>(node: T): T => JSON.parse(JSON.stringify(node)) as T;

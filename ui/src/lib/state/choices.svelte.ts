@@ -41,13 +41,13 @@ export class Choices {
   nameOf = (kind: Kind, id: string | undefined): string | null => (id === undefined ? null : (this.#names[kind].get(id) ?? null));
   subjects: Subject[] = $derived.by(() => subjectsOf({ fields: this.fields, lists: this.named('lists'), segments: this.named('segments'), customEvents: this.customEvents }));
 
-  /** What the domain needs to say a rule in words. */
+  /** What the domain needs to say a rule in words; what is not chosen yet is an ellipsis. */
   context: RuleContext = $derived.by(() => ({
     catalogue: this.fields.map(({ key, label, type, no }) => ({ key, label, type, no, slot: null })),
     zone: 'UTC', now: 0,
-    lists: Object.fromEntries(this.#names.lists),
-    segments: Object.fromEntries([...this.#names.segments].map(([id, name]) => [id, { name, rule: { op: 'and' as const, parts: [] } }])),
-    sources: Object.fromEntries([...this.#names.campaigns].map(([id, name]) => [id, { kind: 'campaign' as const, name, mails: [] }])),
+    lists: { '': '…', ...Object.fromEntries(this.#names.lists) },
+    segments: Object.fromEntries([['', '…'] as const, ...this.#names.segments].map(([id, name]) => [id, { name, rule: { op: 'and' as const, parts: [] } }])),
+    sources: Object.fromEntries([['', '…'] as const, ...this.#names.campaigns].map(([id, name]) => [id, { kind: 'campaign' as const, name, mails: [] }])),
     customEvents: Object.fromEntries(this.customEvents.map((name, no) => [name, no])),
   }));
 

@@ -1,7 +1,7 @@
 import { untrack } from 'svelte';
 import { get, patch, post, remove } from '$lib/api/client.ts';
 import type { Query, Rule, RuleNode, Segment, SegmentRow } from '$lib/api/types.ts';
-import { copy, emptyRule, incompleteIn, isComplete, isRule, newCondition, plain } from '$lib/segment/rule.ts';
+import { copy, emptyRule, incompleteIn, isComplete, isRule, newCondition, plain, spoken } from '$lib/segment/rule.ts';
 import { above, below, insertAt, move, nodeAt, removeAt, type Path } from '$lib/segment/tree.ts';
 import { describe } from '#domain/segment/describe.ts';
 import { Action } from './action.svelte.ts';
@@ -58,7 +58,7 @@ export class SegmentEditor {
   askedText = $derived(JSON.stringify(this.asked));
   isDrafting = $derived.by(() => this.#unfinished !== null);
   incomplete = $derived.by(() => incompleteIn(this.asked).length);
-  sentence = $derived.by(() => describe(this.asked, this.choices.context));
+  sentence = $derived.by(() => describe(spoken(this.asked), this.choices.context));
   #text = $derived(JSON.stringify(this.rule));
   dirty = $derived.by(() => JSON.stringify([this.name, this.description, this.askedText]) !== this.#saved);
   canUndo = $derived.by(() => this.history.canUndo(this.#text));
@@ -94,6 +94,8 @@ export class SegmentEditor {
     const timer = setTimeout(() => void this.explainer.ask(rule), 400);
     return () => { stop(); clearTimeout(timer); };
   }
+  /** For an effect: marks of what was missing go when nothing is. */
+  settle() { if (this.incomplete === 0 && !this.isDrafting) this.showMissing = false; }
   /** For an effect: what is typed in one go is one step back. */
   remember(): () => void {
     const text = this.#text;

@@ -28,6 +28,7 @@ export const segments = {
   deleteTitle: (name: string) => `Delete “${name}”?`,
   deleteConsequence: 'The rule is deleted. No customer is changed.',
   deleted: 'Segment deleted.',
+  add: 'Add Condition',
   undo: 'Undo', redo: 'Redo',
   incomplete: (count: number) => `${plural(count, 'condition is', 'conditions are')} not complete. Fill in what is marked, or remove ${count === 1 ? 'it' : 'them'}.`,
 
@@ -51,7 +52,6 @@ export const segments = {
     joins: { and: 'and', or: 'or', not: 'nor' } as Record<string, string>,
     everyone: 'No conditions: every customer matches.',
     nobody: 'No conditions: nobody matches.',
-    addCondition: 'Add Condition',
     addGroup: 'Add group',
     open: 'Open group',
     way: 'Where you are in the rule',
