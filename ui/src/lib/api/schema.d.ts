@@ -1446,11 +1446,45 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Addresses that get no mail, newest first. */
+        /** Addresses that get no mail, newest first; `from` and `to` are days, both included. */
         get: operations["getSuppressions"];
         put?: never;
         /** Suppresses an address, customer or not. */
         post: operations["postSuppressions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/suppressions/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Uploads a CSV file of addresses to suppress as the raw body, with an optional column `note`; it goes on as an import. */
+        post: operations["postSuppressionsImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/suppressions/unsuppress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets many addresses get mail again; says why in the note. */
+        post: operations["postSuppressionsUnsuppress"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1742,7 +1776,7 @@ export interface components {
             /** @enum {string} */
             type: "text" | "number" | "date" | "boolean";
             /** @default null */
-            datePattern?: ("DD/MM/YYYY" | "MM/DD/YYYY" | "DD.MM.YYYY" | "DD-MM-YYYY" | "MM-DD-YYYY" | "YYYY/MM/DD" | "YYYY.MM.DD" | "YYYYMMDD") | null;
+            datePattern: ("DD/MM/YYYY" | "MM/DD/YYYY" | "DD.MM.YYYY" | "DD-MM-YYYY" | "MM-DD-YYYY" | "YYYY/MM/DD" | "YYYY.MM.DD" | "YYYYMMDD") | null;
         };
         Import: {
             id: string;
@@ -1834,6 +1868,26 @@ export interface components {
             says: string;
             value: string | null;
             parts: components["schemas"]["ExplainedPart"][];
+        };
+        Suppression: {
+            email: string;
+            /** @enum {string} */
+            reason: "hard_bounce" | "soft_bounce" | "complaint" | "unsubscribed" | "manual" | "list_import";
+            /** @enum {string} */
+            source: "webhook" | "tracking_link" | "manual" | "csv_import" | "api";
+            cause: string | null;
+            note: string | null;
+            createdAt: string;
+            customerId: number | null;
+            history: {
+                /** @enum {string} */
+                reason: "hard_bounce" | "soft_bounce" | "complaint" | "unsubscribed" | "manual" | "list_import";
+                /** @enum {string} */
+                source: "webhook" | "tracking_link" | "manual" | "csv_import" | "api";
+                cause: string | null;
+                note: string | null;
+                at: string;
+            }[];
         };
     };
     responses: never;
@@ -6985,6 +7039,8 @@ export interface operations {
                 search?: string;
                 reason?: "hard_bounce" | "soft_bounce" | "complaint" | "unsubscribed" | "manual" | "list_import";
                 source?: "webhook" | "tracking_link" | "manual" | "csv_import" | "api";
+                from?: string;
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -6999,15 +7055,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: {
-                            email: string;
-                            /** @enum {string} */
-                            reason: "hard_bounce" | "soft_bounce" | "complaint" | "unsubscribed" | "manual" | "list_import";
-                            /** @enum {string} */
-                            source: "webhook" | "tracking_link" | "manual" | "csv_import" | "api";
-                            note: string | null;
-                            createdAt: string;
-                        }[];
+                        data: components["schemas"]["Suppression"][];
                         nextCursor: string | null;
                         count?: number;
                     };
@@ -7051,14 +7099,107 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["Suppression"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postSuppressionsImport: {
+        parameters: {
+            query?: {
+                fileName?: string;
+                start?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": Blob;
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": {
-                        email: string;
+                        id: string;
                         /** @enum {string} */
-                        reason: "hard_bounce" | "soft_bounce" | "complaint" | "unsubscribed" | "manual" | "list_import";
+                        kind: "customers" | "suppressions";
+                        fileName: string;
+                        fileSize: number;
+                        list: {
+                            id: string | null;
+                            name: string;
+                        } | null;
                         /** @enum {string} */
-                        source: "webhook" | "tracking_link" | "manual" | "csv_import" | "api";
-                        note: string | null;
+                        state: "uploaded" | "queued" | "validating" | "running" | "completed" | "failed" | "cancelled";
+                        problem: string | null;
+                        bytesDone: number;
+                        rowsTotal: number | null;
+                        rowsDone: number;
+                        created: number;
+                        updated: number;
+                        skipped: number;
+                        warnings: number;
+                        createdBy: string;
                         createdAt: string;
+                        startedAt: string | null;
+                        endedAt: string | null;
+                        fileRemovedAt: string | null;
+                        temporalUrl: string | null;
+                        preview: components["schemas"]["ImportPreview"];
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postSuppressionsUnsuppress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    emails: string[];
+                    note: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        unsuppressed: number;
                     };
                 };
             };
