@@ -50,10 +50,11 @@ export function createReindexActivities({ tenants, gateway }: Pick<Container, 't
 
     handOverIndex: (orgId: string): Promise<void> => working(orgId, async (tenant, goOn) => {
       gateway.nudgeOutbox(orgId);
-      await handOver(tenant, () => {
+      const failures = await handOver(tenant, () => {
         goOn();
         gateway.nudgeOutbox(orgId);
       });
+      await keepFailures(tenant.sql, failures);
     }),
 
     removeRetiredIndexes: (orgId: string): Promise<void> => working(orgId, (tenant) => removeRetired(tenant)),
@@ -64,7 +65,8 @@ export function createReindexActivities({ tenants, gateway }: Pick<Container, 't
       await waitUntilSearchable(tenant, { sent: true, onWait: () => { goOn(); gateway.nudgeOutbox(orgId); } });
       const live = await liveIndex(tenant);
       const differing = await compareBuckets(tenant, live);
-      const repaired = await repairBuckets(tenant, live, differing, goOn);
+      const { repaired, failures } = await repairBuckets(tenant, live, differing, goOn);
+      await keepFailures(tenant.sql, failures);
       const state = await tenant.sql.first<{ shards: number; customers: number }>(
         `update search_index set checked_at = now() where state = 'live' returning shards, (select count(*) from customer) as customers`);
       if (state !== undefined && state.shards < shardsFor(state.customers)) await gateway.startReindex({ orgId, reason: 'growth' });

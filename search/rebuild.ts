@@ -78,20 +78,20 @@ export async function backfillStep(scope: RebuildScope, onProgress: () => void):
 /**
  * Compares the new version with the tables, mends what differs, and hands over in one transaction: whoever reads the
  * catalogue reads the version it belongs to. The old one stays until `removeRetired`.
- * @throws AppError `unavailable` when they still differ after mending; ask again
+ * @returns customers the new version refuses for good
+ * @throws AppError `unavailable` when customers still differ after mending; ask again
  */
-export async function handOver(scope: RebuildScope, onProgress: () => void): Promise<void> {
+export async function handOver(scope: RebuildScope, onProgress: () => void): Promise<readonly IndexFailure[]> {
+  let refused: readonly IndexFailure[] = [];
   const target = await buildingIndex(scope);
   if (target !== null) {
     await scope.search.client.indices.putSettings({ index: target.index, settings: SETTINGS_LIVE });
     await waitUntilSearchable(scope, { onWait: onProgress, sent: true });
-    for (let attempt = 0; ; attempt++) {
-      await scope.search.client.indices.refresh({ index: target.index });
-      const differing = await compareBuckets(scope, target);
-      if (differing.length === 0) break;
-      if (attempt === 3) throw new AppError('unavailable', `The new search index differs from the tables in ${differing.length} places.`);
-      await repairBuckets(scope, target, differing, onProgress);
-    }
+    await scope.search.client.indices.refresh({ index: target.index });
+    // Changes that are on their way show as differences and are mended with the others: from here on the outbox brings every later one.
+    const { left, failures } = await repairBuckets(scope, target, await compareBuckets(scope, target), onProgress);
+    if (left > 0) throw new AppError('unavailable', `The new search index is still behind for ${left} customers.`);
+    refused = failures;
     await scope.sql.transaction(async (tx) => {
       await tx.run('lock table custom_field in share row exclusive mode');
       await tx.run(`update search_index set state = 'retired', ended_at = now() where state = 'live'`);
@@ -100,6 +100,7 @@ export async function handOver(scope: RebuildScope, onProgress: () => void): Pro
     });
   }
   await pointAlias(scope);
+  return refused;
 }
 
 /** Deletes the versions nobody reads any more. */

@@ -1,6 +1,6 @@
 import type { estypes } from '@elastic/elasticsearch';
 import { alive, both } from './ask.ts';
-import { indexCustomers } from './indexer.ts';
+import { indexCustomers, type IndexFailure } from './indexer.ts';
 import { DOCUMENT_VERSION } from './rows.ts';
 import type { SearchScope } from './scope.ts';
 import type { IndexVersion } from './versions.ts';
@@ -51,13 +51,24 @@ async function highestId(scope: SearchScope, target: IndexVersion): Promise<numb
   return Math.max(row?.id ?? 0, (answer.aggregations?.['highest'] as { value: number | null }).value ?? 0);
 }
 
+/** What mending came to. */
+export interface Repair {
+  /** Customers whose document was missing, old, or of nobody; those whose change was on its way are among them. */
+  readonly repaired: number;
+  /** Of these, those whose document is still behind what their row was then, for no known reason. */
+  readonly left: number;
+  /** Those the index refuses for good. */
+  readonly failures: readonly IndexFailure[];
+}
+
 /**
  * Looks at every customer of these ranges and writes those whose document is missing, old, or of nobody.
  * A document that is newer than its row (the tables are an older backup) makes the row's next version the newer one.
- * @returns how many differed
  */
-export async function repairBuckets(scope: SearchScope, target: IndexVersion, buckets: readonly Bucket[], onProgress: () => void = () => undefined): Promise<number> {
+export async function repairBuckets(scope: SearchScope, target: IndexVersion, buckets: readonly Bucket[], onProgress: () => void = () => undefined): Promise<Repair> {
   let repaired = 0;
+  let left = 0;
+  const failures: IndexFailure[] = [];
   for (const bucket of buckets) {
     for (let from = bucket.from; from <= bucket.to; from += STEP) {
       const to = Math.min(bucket.to, from + STEP - 1);
@@ -65,16 +76,21 @@ export async function repairBuckets(scope: SearchScope, target: IndexVersion, bu
       const documents = await versionsOfDocuments(scope, target, from, to);
       const ahead = [...documents].filter(([id, version]) => (rows.get(id) ?? Infinity) < version);
       if (ahead.length > 0) {
-        await scope.sql.run(`update customer c set version = c.version + greatest(0, u.version + 1 - ${DOCUMENT_VERSION}) from unnest($1::bigint[], $2::bigint[]) u(id, version)
+        await scope.sql.run(`update customer c set version = c.version + greatest(0, u.version + 1 - (${DOCUMENT_VERSION})) from unnest($1::bigint[], $2::bigint[]) u(id, version)
           left join customer_activity a on a.customer_id = u.id where c.id = u.id`, [ahead.map(([id]) => id), ahead.map(([, version]) => version)]);
       }
       const differing = [...new Set([...rows.keys(), ...documents.keys()])].filter((id) => rows.get(id) !== documents.get(id));
-      if (differing.length > 0) await indexCustomers(scope, differing, { only: target, onProgress });
-      repaired += differing.length;
       onProgress();
+      if (differing.length === 0) continue;
+      const refused = await indexCustomers(scope, differing, { only: target, onProgress });
+      failures.push(...refused);
+      await scope.search.client.indices.refresh({ index: target.index });
+      const after = await versionsOfDocuments(scope, target, from, to);
+      repaired += differing.length;
+      left += differing.filter((id) => (rows.has(id) ? (after.get(id) ?? 0) < rows.get(id)! : after.has(id)) && !refused.some((failure) => failure.customerId === id)).length;
     }
   }
-  return repaired;
+  return { repaired, left, failures };
 }
 
 async function versionsOfRows(scope: SearchScope, from: number, to: number): Promise<Map<number, number>> {

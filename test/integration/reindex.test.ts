@@ -97,7 +97,7 @@ test('the comparison finds what differs, and only that is written again', async 
   });
   const differing = await use((tenant) => compareBuckets(tenant, live));
   expect(differing.length).toBe(4);
-  expect(await use((tenant) => repairBuckets(tenant, live, differing))).toBe(4);
+  expect(await use((tenant) => repairBuckets(tenant, live, differing))).toEqual({ repaired: 4, left: 0, failures: [] });
   await use(({ search: { client } }) => client.indices.refresh({ index: live.index }));
   expect(await use((tenant) => compareBuckets(tenant, live))).toEqual([]);
   expect(await count('spent', 'is_set', undefined)).toBe(PEOPLE);
