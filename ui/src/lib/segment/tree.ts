@@ -1,4 +1,4 @@
-import type { Rule, RuleNode } from '$lib/api/types.ts';
+import type { Rule, RuleNode } from '../api/types.ts';
 
 /** Where a node stands: the index in each group on the way down from the root. */
 export type Path = readonly number[];
