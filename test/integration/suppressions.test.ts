@@ -82,14 +82,24 @@ test('many are unsuppressed at once with one note, which her timeline shows; who
   const versions = () => sql(`select version from customer where email like 'many%' order by email`);
   const before = await versions();
   expect((await member.post('/suppressions/unsuppress', { emails: [...people, 'many3@example.com', 'nobody@example.com'] })).body.errors[0].field).toBe('note');
-  expect((await member.post('/suppressions/unsuppress', { emails: ['many1@example.com', 'no address'], note: 'x' })).body.errors).toEqual([{ field: 'emails[1]', message: expect.stringMatching(/not an email address/) }]);
+  expect((await member.post('/suppressions/unsuppress', { emails: ['many1@example.com', 'no address'], note: 'x' })).body.errors).toEqual([{ field: 'emails[1]', message: expect.stringMatching(/Not an email address/) }]);
   expect(await versions()).toEqual(before);
   const lifted = await member.post('/suppressions/unsuppress', { emails: [...people, 'MANY3@example.com', 'nobody@example.com'], note: 'asked to come back' });
-  expect([lifted.status, lifted.body]).toEqual([200, { unsuppressed: 3 }]);
+  expect([lifted.status, lifted.body]).toEqual([200, { unsuppressed: 3, left: false }]);
   for (const id of ids) expect((await member.get(`/customers/${id}`)).body).toMatchObject({ isUnsubscribed: false, isBounced: false, suppressionStatus: 'active', mailable: true, version: 3 });
   expect(await sql(`select kind, actor, detail from customer_change where customer_id = any($1) order by customer_id`, [ids])).toEqual(
     ids.map(() => ({ kind: 'unsuppressed', actor: 'Test member', detail: { note: 'asked to come back' } })));
   expect(await sql(`select count(*)::int as n from audit where action = 'suppression.removed' and detail ->> 'note' = 'asked to come back'`)).toEqual([{ n: 3 }]);
+});
+
+test('all that a filter matches are unsuppressed, the others stay; a filter and names together are refused', async () => {
+  for (const email of ['one@filter.example', 'two@filter.example']) await member.post('/suppressions', { email, reason: 'complaint' });
+  await member.post('/suppressions', { email: 'three@filter.example' });
+  const body = { filter: { search: '@FILTER.example', reason: 'complaint' }, note: 'wrong file' };
+  expect((await member.post('/suppressions/unsuppress', { ...body, emails: ['one@filter.example'] })).status).toBe(422);
+  expect((await member.post('/suppressions/unsuppress', { note: 'everybody' })).body.errors[0].field).toBe('emails');
+  expect((await member.post('/suppressions/unsuppress', body)).body).toEqual({ unsuppressed: 2, left: false });
+  expect((await member.get('/suppressions?search=filter.example')).body.data).toMatchObject([{ email: 'three@filter.example' }]);
 });
 
 test('days are the organization’s, both included; a day that is none is refused', async () => {

@@ -4,7 +4,7 @@ import type { Container } from '../../../infra/container.ts';
 import { noteUnsuppressions } from '../../../infra/customers/changes.ts';
 import { unhideSuppressions } from '../../../infra/customers/erasure.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
-import { listSuppressions, type SuppressionQuery } from './list.ts';
+import { keysMatching, listSuppressions, type SuppressionFilter, type SuppressionQuery } from './list.ts';
 import { SUPPRESSION, toSuppressionView, type Reason, type SuppressionRecord } from './views.ts';
 
 export type SuppressionService = ReturnType<typeof createSuppressionService>;
@@ -15,6 +15,14 @@ export interface NewSuppression {
   readonly note?: string | undefined;
 }
 
+export interface Many {
+  readonly emails?: readonly string[] | undefined;
+  readonly filter?: SuppressionFilter | undefined;
+}
+
+/** Unsuppressed in one transaction at most. */
+const MANY = 10_000;
+
 /** Addresses that get no mail, customers or not. An entry and the flags of the customer who has the address change together. */
 export function createSuppressionService({ tenants, gateway, secrets }: Pick<Container, 'tenants' | 'gateway' | 'secrets'>) {
   return {
@@ -22,7 +30,7 @@ export function createSuppressionService({ tenants, gateway, secrets }: Pick<Con
 
     /** Suppresses an address, customer or not; a first reason stays and later ones join its history. */
     add: (orgId: string, source: 'manual' | 'api', input: NewSuppression, actor: string = source) => tenants.use(orgId, async ({ sql }) => {
-      const { shown, key } = addressOf(input.email, 'email');
+      const { shown, key } = addressOf(input.email);
       const row = await sql.transaction(async (tx) => {
         await tx.run('lock table suppression in row exclusive mode');
         await unhideSuppressions(tx, secrets, [key]);
@@ -37,25 +45,36 @@ export function createSuppressionService({ tenants, gateway, secrets }: Pick<Con
 
     /** Lets one address get mail again. @throws AppError `not_found` when it is not suppressed */
     remove: (orgId: string, actor: string, email: string, note: string) => tenants.use(orgId, async ({ sql }) => {
-      const { key } = addressOf(email, 'email');
+      const { key } = addressOf(email);
       if ((await sql.transaction((tx) => unsuppress(tx, actor, [key], note))) === 0) throw notFound('suppression');
       gateway.nudgeOutbox(orgId);
     }),
 
-    /** Lets many get mail again. @returns how many were suppressed; the others were not and stay as they are */
-    removeMany: (orgId: string, actor: string, emails: readonly string[], note: string) => tenants.use(orgId, async ({ sql }) => {
-      const problems = emails.flatMap((email, i) => ('problem' in parseEmailAddress(email) ? [{ field: `emails[${i}]`, message: 'This is not an email address.' }] : []));
-      if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
-      const unsuppressed = await sql.transaction((tx) => unsuppress(tx, actor, emails.map((email, i) => addressOf(email, `emails[${i}]`).key), note));
+    /**
+     * Lets many get mail again: those named, or those a filter matches, up to 10,000 a call.
+     * @returns how many were suppressed (named ones that were not stay as they are), and whether the filter matches more
+     */
+    removeMany: (orgId: string, actor: string, { emails, filter }: Many, note: string) => tenants.use(orgId, async (tenant) => {
+      if ((emails === undefined) === (filter === undefined)) throw refuse('emails', 'Name the addresses or give a filter, one of the two.');
+      const keys = emails === undefined ? await keysMatching(tenant, filter!, MANY) : keysOf(emails);
+      const unsuppressed = await tenant.sql.transaction((tx) => unsuppress(tx, actor, keys, note));
       gateway.nudgeOutbox(orgId);
-      return { unsuppressed };
+      return { unsuppressed, left: emails === undefined && keys.length === MANY };
     }),
   };
 }
 
-function addressOf(email: string, field: string): { shown: string; key: string } {
+/** All named that are no addresses are refused together. */
+function keysOf(emails: readonly string[]): string[] {
+  const read = emails.map(parseEmailAddress);
+  const problems = read.flatMap((each, i) => ('problem' in each ? [{ field: `emails[${i}]`, message: each.problem }] : []));
+  if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
+  return read.flatMap((each) => ('key' in each ? [each.key] : []));
+}
+
+function addressOf(email: string): { shown: string; key: string } {
   const parsed = parseEmailAddress(email);
-  if ('problem' in parsed) throw refuse(field, parsed.problem);
+  if ('problem' in parsed) throw refuse('email', parsed.problem);
   return parsed;
 }
 

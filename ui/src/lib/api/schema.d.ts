@@ -1483,7 +1483,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lets many addresses get mail again; says why in the note. */
+        /** Lets those named or those a filter matches get mail again, up to 10,000 a call; says why in the note. */
         post: operations["postSuppressionsUnsuppress"];
         delete?: never;
         options?: never;
@@ -7186,7 +7186,16 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    emails: string[];
+                    emails?: string[];
+                    filter?: {
+                        search?: string;
+                        /** @enum {string} */
+                        reason?: "hard_bounce" | "soft_bounce" | "complaint" | "unsubscribed" | "manual" | "list_import";
+                        /** @enum {string} */
+                        source?: "webhook" | "tracking_link" | "manual" | "csv_import" | "api";
+                        from?: string;
+                        to?: string;
+                    };
                     note: string;
                 };
             };
@@ -7200,6 +7209,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         unsuppressed: number;
+                        left: boolean;
                     };
                 };
             };
