@@ -1,4 +1,5 @@
 import type { Container } from '../infra/container.ts';
+import { removeLeftAddressFiles } from '../infra/customers/address-file.ts';
 import { expireExports } from '../infra/exports/files.ts';
 import { removeOldFiles } from '../infra/imports/retention.ts';
 import { translating } from './errors.ts';
@@ -40,8 +41,11 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
           for (const { id } of found.imports) await gateway.startImport({ orgId: org.id, importId: id });
           for (const { id } of found.exports) await gateway.startExport({ orgId: org.id, exportId: id });
           for (const { id } of found.bulk) await gateway.startBulk({ orgId: org.id, bulkId: id });
-          if (found.isUnsearched) gateway.nudgeScrub(org.id);
-          await tenants.use(org.id, ({ sql }) => expireExports(sql, config, org.id));
+          if (found.isUnsearched) await gateway.startScrub({ orgId: org.id });
+          await tenants.use(org.id, async ({ sql }) => {
+            await expireExports(sql, config, org.id);
+            await removeLeftAddressFiles(sql, config, org.id);
+          });
           await tenants.use(org.id, ({ sql }) => removeOldFiles(sql, config, org.id));
           for (const { id } of found.lists) await gateway.removeList({ orgId: org.id, listId: id });
           for (const { no } of found.fields) await gateway.removeField({ orgId: org.id, fieldNo: no });

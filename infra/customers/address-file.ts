@@ -1,9 +1,10 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { emailKey } from '#domain/customer/email-address.ts';
 import { refuse } from '#domain/shared/errors.ts';
 import type { Config } from '../config.ts';
+import type { Sql } from '../db/sql.ts';
 import type { Encoding } from '../imports/encoding.ts';
 import { readHead, readRecords } from '../imports/files.ts';
 import { storeUpload } from '../imports/store.ts';
@@ -19,9 +20,27 @@ export interface AddressReading {
 
 /** Where files of addresses lie until a bulk job has read them; names come from ids only. */
 export function addressFile(config: Pick<Config, 'FERMATA_STATE_DIR'>, orgId: string, jobId: string) {
-  const folder = join(config.FERMATA_STATE_DIR, 'bulk', orgId);
+  const folder = folderOf(config, orgId);
   const path = join(folder, `${jobId}.csv`);
   return { path, make: () => mkdir(folder, { recursive: true }), remove: () => rm(path, { force: true }) };
+}
+
+function folderOf(config: Pick<Config, 'FERMATA_STATE_DIR'>, orgId: string): string {
+  return join(config.FERMATA_STATE_DIR, 'bulk', orgId);
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Removes files of addresses no job waits for: what a process leaves that dies between the upload and the job. */
+export async function removeLeftAddressFiles(sql: Sql, config: Pick<Config, 'FERMATA_STATE_DIR'>, orgId: string): Promise<void> {
+  const names = (await readdir(folderOf(config, orgId)).catch(() => [])).filter((name) => /^[0-9a-f-]{36}\.csv$/.test(name));
+  if (names.length === 0) return;
+  const waiting = new Set((await sql.rows<{ id: string }>(`select id::text from bulk_job where id = any($1::uuid[]) and state in ('queued', 'collecting', 'running')`, [names.map((name) => name.slice(0, 36))])).map((row) => row.id));
+  for (const name of names) {
+    const path = join(folderOf(config, orgId), name);
+    const age = Date.now() - ((await stat(path).catch(() => null))?.mtimeMs ?? Date.now());
+    if (!waiting.has(name.slice(0, 36)) && age > HOUR_MS) await rm(path, { force: true });
+  }
 }
 
 /**

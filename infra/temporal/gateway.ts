@@ -25,7 +25,9 @@ export interface Gateway {
   cancelExport(input: ExportInput): Promise<void>;
   startBulk(input: BulkInput): Promise<void>;
   cancelBulk(input: BulkInput): Promise<void>;
-  /** Has the kept files searched for who was erased; a lost nudge costs delay only. */
+  /** Has the kept files searched for who was erased, if nobody searches them now. */
+  startScrub(input: ScrubInput): Promise<void>;
+  /** Has the kept files searched for who was erased, again if somebody does; a lost nudge costs delay only. */
   nudgeScrub(orgId: string): void;
   /** Wakes the organization's outbox, at most once a second per organization and process; a lost nudge costs delay only. */
   nudgeOutbox(orgId: string): void;
@@ -102,6 +104,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     cancelExport: (input) => cancel(workflowIds.export(input.orgId, input.exportId)),
     startBulk: (input) => start('bulkWorkflow', workflowIds.bulk(input.orgId, input.bulkId), input.orgId, 'bulk', input.bulkId, input),
     cancelBulk: (input) => cancel(workflowIds.bulk(input.orgId, input.bulkId)),
+    startScrub: (input) => start('scrubWorkflow', workflowIds.scrub(input.orgId), input.orgId, 'scrub', input.orgId, input),
     nudgeScrub(orgId) {
       wake('scrubWorkflow', workflowIds.scrub(orgId), orgId, 'scrub', { orgId } satisfies ScrubInput).catch(options.onError);
     },

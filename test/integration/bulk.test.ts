@@ -73,6 +73,14 @@ test('everybody a filter means is taken: search, fields, list and status togethe
   expect(await sql(`select options->'selection' as kept from bulk_job where options->'selection' is not null`)).toEqual([]);
 });
 
+test('progress is told as it happens, to its end', async () => {
+  const list = await newList();
+  const ids = await people('live.example', 2_500);
+  const id = await start({ action: 'add_to_list', listId: list.id, selection: { ids } });
+  const events = ((await admin.get(`/customers/bulk/${id}/live`)).body as string).split('\n\n').filter((part) => part.startsWith('data: ')).map((part) => JSON.parse(part.slice(6)));
+  expect(events.at(-1)).toMatchObject({ id, state: 'completed', customersTotal: 2_500, customersDone: 2_500, changed: 2_500 });
+});
+
 test('taken off a list, she has a line in her timeline', async () => {
   const list = await newList();
   const ids = await people('remove.example', 3, { listIds: [list.id] });

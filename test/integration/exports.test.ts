@@ -118,7 +118,9 @@ test('suppressions, events and recipients are exported with what is known of the
 
 test('the file is an attachment nobody sniffs or keeps; it goes after seven days', async () => {
   const id = await start({ kind: 'suppressions' });
+  const told = ((await admin.get(`/exports/${id}/live`)).body as string).split('\n\n').filter((part) => part.startsWith('data: ')).map((part) => JSON.parse(part.slice(6)));
   const job = await ended(id);
+  expect(told.at(-1)).toEqual(job);
   expect(job).toMatchObject({ title: 'Suppressions', fileSize: expect.any(Number), availableUntil: expect.any(String), temporalUrl: expect.stringContaining(id) });
   const file = await admin.get(`/exports/${id}/file`);
   expect(Object.fromEntries(['content-type', 'content-disposition', 'x-content-type-options', 'cache-control', 'content-length'].map((name) => [name, file.headers.get(name)]))).toEqual({
