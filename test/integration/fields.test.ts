@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createSweepActivities } from '../../activities/sweep.ts';
 import { addField } from '../../infra/fields/catalogue.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
@@ -118,6 +120,24 @@ test('deleted, it is gone at once, its values follow, and its slot is free when 
   expect((await sql<{ slot: string }>(`select slot from custom_field where key = 'pastime'`))[0]!.slot).toBe(before!.slot);
   expect(await count({ field: 'pastime', operator: 'is_set' })).toMatchObject({ total: 0 });
 }, 120_000);
+
+test('a removal that lost its start is found by the sweep, and a type nobody began to build as well', async () => {
+  await makeField('lost', 'text');
+  await makeField('late', 'text');
+  await makeCustomer('ada@lost.example', { lost: 'x', late: '5' });
+  await sql(`update custom_field set removing = true where key = 'lost'`);
+  await sql(`update custom_field set wanted_type = 'number' where key = 'late'`);
+  await new MockActivityEnvironment().run(createSweepActivities(api.container).sweep);
+  await expect.poll(async () => (await sql(`select 1 from custom_field where key = 'lost' or wanted_type <> type`)).length, { timeout: 60_000, interval: 200 }).toBe(0);
+  expect((await member.get('/customers?search=ada@lost')).body.data[0].custom).toEqual({ late: 5 });
+}, 120_000);
+
+test('how far a re-index is can be asked', async () => {
+  expect((await member.get('/search-index')).body).toEqual({ timezone: 'UTC', building: null });
+  await sql(`insert into search_index (version, state, reason, timezone, customers_done, customers_total) select max(version) + 100, 'building', 'fields', 'UTC', 3, 9 from search_index`);
+  expect((await member.get('/search-index')).body.building).toMatchObject({ reason: 'fields', customersDone: 3, customersTotal: 9 });
+  await sql(`delete from search_index where state = 'building'`);
+});
 
 test('a field added while the index is being built has its place in both versions', async () => {
   const made = await api.container.tenants.use(api.orgId, ({ sql }) => sql.transaction(async (tx) => {

@@ -41,6 +41,7 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
   for (let i = 0; i < 9; i += 1) await made('/customers', { email: `secret${i}@example.com`, listIds: [list.id] });
   const customer = await made('/customers', { email: 'secret@example.com', firstName: 'Secret', listIds: [list.id] });
   const segment = await made('/segments', { name: 'Secret segment', rule: { op: 'and', parts: [{ list: list.id, in: true }] } });
+  await made('/fields', { key: 'secret_field', type: 'text' });
   const connection = await made('/connections', { vendor: 'smtp', name: 'Secret connection', host: 'smtp.secret.example', username: 'me', password: 'hidden' });
   const campaign = await made('/campaigns', { name: 'Secret campaign' });
   await made('/suppressions', { email: 'suppressed@example.com', reason: 'manual' });
@@ -55,7 +56,7 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
   const mail = await api.container.tenants.use(orgId, ({ sql }) =>
     sql.first<{ id: number }>("insert into caught_mail (sender, recipient, subject, size_bytes, source) values ('a@x.example', 'b@x.example', 'Secret', 5, 'Subject: Secret\r\n\r\n') returning id"));
   return {
-    lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, suppressions: 'suppressed@example.com',
+    lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, suppressions: 'suppressed@example.com', fields: 'secret_field',
     'api-keys': key.id, invitations: invitation.id, users: member.id, imports: (upload.body as { id: string }).id, bulk: (bulk.body as { id: string }).id, exports: (exported.body as { id: string }).id, messages: String(mail?.id),
   };
 }
@@ -63,7 +64,7 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
 /** Bodies that would be taken if the id were one's own. */
 const bodies: Readonly<Record<string, object>> = {
   'PATCH /campaigns/:id': { subject: 'Taken over' }, 'POST /campaigns/:id/test': { emails: ['spy@example.com'] }, 'PATCH /connections/:id': { name: 'Taken over' },
-  'POST /connections/:id/test': { recipient: 'spy@example.com' }, 'PATCH /customers/:id': { city: 'Taken over' }, 'PATCH /lists/:id': { version: 1, name: 'Taken over' },
+  'POST /connections/:id/test': { recipient: 'spy@example.com' }, 'PATCH /customers/:id': { city: 'Taken over' }, 'PATCH /lists/:id': { version: 1, name: 'Taken over' }, 'PATCH /fields/:key': { label: 'Taken over' },
   'POST /lists/:id/members': { emails: ['own@example.com'] }, 'DELETE /lists/:id/members': { emails: ['secret@example.com'] }, 'PATCH /segments/:id': { version: 1, name: 'Taken over' },
   'DELETE /suppressions/:email': { note: 'I want to write to her.' }, 'PATCH /users/:id': { role: 'admin' },
 };
