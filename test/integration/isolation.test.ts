@@ -41,7 +41,7 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
   for (let i = 0; i < 9; i += 1) await made('/customers', { email: `secret${i}@example.com`, listIds: [list.id] });
   const customer = await made('/customers', { email: 'secret@example.com', firstName: 'Secret', listIds: [list.id] });
   const segment = await made('/segments', { name: 'Secret segment', rule: { op: 'and', parts: [{ list: list.id, in: true }] } });
-  await made('/fields', { key: 'secret_field', type: 'text' });
+  await made('/fields', { key: 'kept_field', label: 'Secret field', type: 'text' });
   const connection = await made('/connections', { vendor: 'smtp', name: 'Secret connection', host: 'smtp.secret.example', username: 'me', password: 'hidden' });
   const campaign = await made('/campaigns', { name: 'Secret campaign' });
   await made('/suppressions', { email: 'suppressed@example.com', reason: 'manual' });
@@ -56,7 +56,7 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
   const mail = await api.container.tenants.use(orgId, ({ sql }) =>
     sql.first<{ id: number }>("insert into caught_mail (sender, recipient, subject, size_bytes, source) values ('a@x.example', 'b@x.example', 'Secret', 5, 'Subject: Secret\r\n\r\n') returning id"));
   return {
-    lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, suppressions: 'suppressed@example.com', fields: 'secret_field',
+    lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, suppressions: 'suppressed@example.com', fields: 'kept_field',
     'api-keys': key.id, invitations: invitation.id, users: member.id, imports: (upload.body as { id: string }).id, bulk: (bulk.body as { id: string }).id, exports: (exported.body as { id: string }).id, messages: String(mail?.id),
   };
 }

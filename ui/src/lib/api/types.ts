@@ -36,7 +36,6 @@ export type Field = Row<'/fields'>;
 export type FieldType = Field['type'];
 export type FieldDetail = components['schemas']['FieldDetail'];
 export type CustomerFilter = components['schemas']['CustomerFilter'];
-export type CustomerSelection = components['schemas']['CustomerSelection'];
 export type CustomerList = Reply<'/lists/{id}', 'get'>;
 /** Something that would miss a list, a segment, a field. */
 export type Use = components['schemas']['Use'];
