@@ -86,11 +86,11 @@ export function createExportActivities({ tenants, gateway, config }: Pick<Contai
       }
     },
 
-    /** Writes how the export ended, forgets whom its filter meant and removes what attempts have left. */
+    /** Writes how the export ended, forgets whom it was about and removes what attempts have left. */
     async closeExport({ orgId, exportId }: ExportInput, state: 'completed' | 'failed' | 'cancelled', problem: string | null): Promise<void> {
       await tenants.use(orgId, async ({ sql }) => {
         await sql.run(`update export_job set state = $2, problem = $3, ended_at = now() where id = $1 and state in ('queued', 'running')`, [exportId, state, problem]);
-        await sql.run(`update export_job set options = options - 'filter' where id = $1`, [exportId]);
+        await sql.run(`update export_job set options = options - 'filter' - 'ids' where id = $1`, [exportId]);
         await exportFiles(config, orgId).removeParts(exportId);
       });
     },

@@ -13,12 +13,14 @@ export const exportKinds = {
 
 export type ExportKind = keyof typeof exportKinds;
 
-/** What an export holds, as its row keeps it. The filter goes when it ends: it may name a person. */
+/** What an export holds, as its row keeps it. Whom it is about goes when it ends: a filter may name a person. */
 export interface ExportOptions {
   readonly listId?: string;
   readonly segmentId?: string;
   readonly campaignId?: string;
   readonly filter?: CustomerFilter;
+  /** Customers chosen one by one. */
+  readonly ids?: readonly number[];
   /** Names of the columns wanted, in order; all without it. */
   readonly columns?: readonly string[];
   /** Values as they are; otherwise what a spreadsheet would run as a formula gets an apostrophe. */

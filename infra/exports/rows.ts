@@ -25,7 +25,10 @@ export async function openExport(tenant: Tenant, kind: ExportKind, options: Expo
   const keys = (await tenant.sql.rows<{ key: string }>('select key from custom_field where not removing order by field_no')).map((field) => field.key);
   const columns = options.columns ?? columnsOf(kind, keys).own;
   switch (kind) {
-    case 'customers': return { columns, ...(options.filter === undefined ? await everybody(tenant, columns) : await filtered(tenant, options.filter, columns, onWait)) };
+    case 'customers': {
+      if (options.ids !== undefined) return { columns, total: options.ids.length, pages: byIds(tenant, columns, once([...options.ids])) };
+      return { columns, ...(options.filter === undefined ? await everybody(tenant, columns) : await filtered(tenant, options.filter, columns, onWait)) };
+    }
     case 'list': return { columns, ...(await ofList(tenant, options.listId!, columns)) };
     case 'segment': {
       await mustExist(tenant, 'segment', options.segmentId!);
@@ -48,7 +51,9 @@ async function everybody(tenant: Tenant, columns: readonly string[]): Promise<Re
 
 async function ofList(tenant: Tenant, listId: string, columns: readonly string[]): Promise<Rest> {
   await mustExist(tenant, 'list', listId);
-  const statement = `${customerStatement(columns, 'list_member m join customer c on c.id = m.customer_id')} where m.list_id = $3 and m.customer_id > $1 order by m.customer_id limit $2`;
+  // The page is cut before the join: joined first, each page read the customers from the beginning (500,000 members: 20 s instead of 4).
+  const page = '(select customer_id from list_member where list_id = $3 and customer_id > $1 order by customer_id limit $2) m';
+  const statement = `${customerStatement(columns, `${page} join customer c on c.id = m.customer_id`)} order by m.customer_id`;
   return { total: await count(tenant, 'select coalesce(sum(added - removed), 0) as n from list_count where list_id = $1', [listId]), pages: map(keyed(tenant, statement, 0, listId), toCustomerRow) };
 }
 
@@ -58,13 +63,19 @@ async function filtered(tenant: Tenant, filter: CustomerFilter, columns: readonl
     if (error instanceof AppError && error.code === 'unavailable') return null;
     throw error;
   });
+  return { total, pages: byIds(tenant, columns, streamFiltered(tenant, filter, { onWait })) };
+}
+
+/** Rows of customers by pages of their ids; who was erased meanwhile is left out. */
+async function* byIds(tenant: Tenant, columns: readonly string[], idPages: AsyncIterable<readonly number[]>): AsyncIterable<ExportRow[]> {
   const statement = `${customerStatement(columns)} where c.id = any($1)`;
-  async function* pages(): AsyncIterable<ExportRow[]> {
-    for await (const ids of streamFiltered(tenant, filter, { onWait })) {
-      for (let i = 0; i < ids.length; i += PAGE) yield await tenant.sql.rows<ExportRow>(statement, [ids.slice(i, i + PAGE)]);
-    }
+  for await (const ids of idPages) {
+    for (let i = 0; i < ids.length; i += PAGE) yield (await tenant.sql.rows<ExportRow>(statement, [ids.slice(i, i + PAGE)])).map(toCustomerRow);
   }
-  return { total, pages: map(pages(), toCustomerRow) };
+}
+
+async function* once<T>(page: T): AsyncIterable<T> {
+  yield page;
 }
 
 async function events(tenant: Tenant, campaignId: string | undefined): Promise<Rest> {

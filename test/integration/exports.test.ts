@@ -96,6 +96,8 @@ test('lists, segments and filters give exactly their people; extra columns are t
   expect(emailsOf(await exported({ kind: 'segment', segmentId: segment.id }))).toEqual(expected((i) => i % 3 === 0));
   const both = await exported({ kind: 'customers', filter: { listId: list.id, segmentId: segment.id }, columns: ['id', 'email', 'lists', 'suppression_status', 'is_bounced', 'created_at'] });
   expect(emailsOf(both)).toEqual(expected((i) => i % 6 === 0));
+  const chosen = rowsOf(both).slice(0, 3).map((row) => Number(row['id']));
+  expect(rowsOf(await exported({ kind: 'customers', ids: [...chosen, chosen[0]], columns: ['id'] })).map((row) => Number(row['id'])).sort()).toEqual([...chosen].sort());
   expect(rowsOf(both)[0]).toMatchObject({ id: expect.stringMatching(/^\d+$/), lists: 'Paged', suppression_status: 'active', is_bounced: 'false', created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) });
 }, 120_000);
 
@@ -159,6 +161,7 @@ test.each([
   ['a list that does not exist', { kind: 'list', listId: randomUUID() }, 'listId'],
   ['recipients of a campaign that does not exist', { kind: 'recipients', campaignId: randomUUID() }, 'campaignId'],
   ['a filter where none belongs', { kind: 'suppressions', filter: {} }, 'filter'],
+  ['chosen people and a filter at once', { kind: 'customers', ids: [1], filter: {} }, 'ids'],
   ['a column there is not', { kind: 'customers', columns: ['email', 'shoe'] }, 'columns[1]'],
 ])('%s is refused by name', async (_, body, field) => {
   const reply = await admin.post('/exports', body);

@@ -4,13 +4,12 @@ import { FilterInput } from './filter.ts';
 export const bulkActions = ['add_to_list', 'remove_from_list', 'suppress', 'erase'] as const;
 export type BulkAction = (typeof bulkActions)[number];
 
-export const BULK_IDS_MAX = 10_000;
-
-const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+/** Customers chosen one by one. */
+export const idsInput = z.array(z.int().min(1).max(Number.MAX_SAFE_INTEGER)).min(1).max(10_000);
 
 /** Whose turn it is: those chosen one by one, or everybody a filter means at the moment the action begins. */
 export const SelectionInput = z.union([
-  z.strictObject({ ids: z.array(id).min(1).max(BULK_IDS_MAX) }),
+  z.strictObject({ ids: idsInput }),
   z.strictObject({ filter: FilterInput }),
 ]).meta({ id: 'CustomerSelection' });
 

@@ -23,13 +23,15 @@ export interface ExportRequest {
   readonly segmentId?: string | undefined;
   readonly campaignId?: string | undefined;
   readonly filter?: FilterInput | undefined;
+  readonly ids?: readonly number[] | undefined;
   readonly columns?: readonly string[] | undefined;
   readonly raw: boolean;
 }
 
 /** What each kind is about: `needs` must be given, `takes` may. */
-const about: Record<ExportKind, { readonly needs?: 'listId' | 'segmentId' | 'campaignId'; readonly takes?: 'campaignId' | 'filter' }> = {
-  customers: { takes: 'filter' }, list: { needs: 'listId' }, segment: { needs: 'segmentId' }, suppressions: {}, events: { takes: 'campaignId' }, recipients: { needs: 'campaignId' },
+const about: Record<ExportKind, { readonly needs?: 'listId' | 'segmentId' | 'campaignId'; readonly takes: readonly ('campaignId' | 'filter' | 'ids')[] }> = {
+  customers: { takes: ['filter', 'ids'] }, list: { needs: 'listId', takes: [] }, segment: { needs: 'segmentId', takes: [] },
+  suppressions: { takes: [] }, events: { takes: ['campaignId'] }, recipients: { needs: 'campaignId', takes: [] },
 };
 
 /** Files of people, reports and suppressions: a row says what is wanted, a workflow writes the file. */
@@ -89,10 +91,11 @@ export function createExportService(container: Pick<Container, 'tenants' | 'gate
 
 async function readRequest(tenant: Tenant, input: ExportRequest): Promise<{ title: string; options: ExportOptions }> {
   const { needs, takes } = about[input.kind];
-  for (const field of ['listId', 'segmentId', 'campaignId', 'filter'] as const) {
+  for (const field of ['listId', 'segmentId', 'campaignId', 'filter', 'ids'] as const) {
     if (field === needs && input[field] === undefined) throw refuse(field, `An export of this kind needs ${field}.`);
-    if (field !== needs && field !== takes && input[field] !== undefined) throw refuse(field, `An export of the kind ${input.kind} takes no ${field}. Leave it out.`);
+    if (field !== needs && !takes.some((taken) => taken === field) && input[field] !== undefined) throw refuse(field, `An export of the kind ${input.kind} takes no ${field}. Leave it out.`);
   }
+  if (input.filter !== undefined && input.ids !== undefined) throw refuse('ids', 'Choose customers by a filter or one by one, not both.');
   const known = columnsOf(input.kind, (await tenant.sql.rows<{ key: string }>('select key from custom_field where not removing order by field_no')).map((field) => field.key));
   const unknown = (input.columns ?? []).findIndex((column) => !known.own.includes(column) && !known.extra.includes(column));
   if (unknown !== -1) throw refuse(`columns[${unknown}]`, `There is no column ${input.columns![unknown]!} in this export.`);
@@ -102,12 +105,13 @@ async function readRequest(tenant: Tenant, input: ExportRequest): Promise<{ titl
     ...(input.listId === undefined ? {} : { listId: input.listId.toLowerCase() }), ...(input.segmentId === undefined ? {} : { segmentId: input.segmentId.toLowerCase() }),
     ...(input.campaignId === undefined ? {} : { campaignId: input.campaignId.toLowerCase() }),
     ...(filter === undefined || isEverybody(filter) ? {} : { filter }),
+    ...(input.ids === undefined ? {} : { ids: [...new Set(input.ids)] }),
     ...(input.columns === undefined ? {} : { columns: [...new Set(input.columns)] }),
   };
   return { title: await titleOf(tenant, input.kind, options), options };
 }
 
-async function titleOf({ sql }: Tenant, kind: ExportKind, { listId, segmentId, campaignId, filter }: ExportOptions): Promise<string> {
+async function titleOf({ sql }: Tenant, kind: ExportKind, { listId, segmentId, campaignId, filter, ids }: ExportOptions): Promise<string> {
   const name = async (table: 'list' | 'segment' | 'campaign', field: string, id: string) => {
     const row = await sql.first<{ name: string }>(`select name from ${table} where id = $1`, [id]);
     if (row === undefined) throw refuse(field, `This ${table} does not exist.`);
@@ -116,5 +120,5 @@ async function titleOf({ sql }: Tenant, kind: ExportKind, { listId, segmentId, c
   if (listId !== undefined) return `List ${await name('list', 'listId', listId)}`;
   if (segmentId !== undefined) return `Segment ${await name('segment', 'segmentId', segmentId)}`;
   if (campaignId !== undefined) return `${kind === 'events' ? 'Events' : 'Recipients'} of ${await name('campaign', 'campaignId', campaignId)}`;
-  return { customers: filter === undefined ? 'All customers' : 'Filtered customers', suppressions: 'Suppressions', events: 'Events', list: 'List', segment: 'Segment', recipients: 'Recipients' }[kind];
+  return { customers: ids !== undefined ? 'Chosen customers' : filter === undefined ? 'All customers' : 'Filtered customers', suppressions: 'Suppressions', events: 'Events', list: 'List', segment: 'Segment', recipients: 'Recipients' }[kind];
 }

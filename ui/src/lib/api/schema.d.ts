@@ -4791,6 +4791,7 @@ export interface operations {
                     /** Format: uuid */
                     campaignId?: string;
                     filter?: components["schemas"]["CustomerFilter"];
+                    ids?: number[];
                     columns?: string[];
                     /** @default false */
                     raw?: boolean;
