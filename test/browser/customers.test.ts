@@ -102,6 +102,9 @@ describe('the keeper of the customers', () => {
     await page.getByRole('button', { name: 'Edit', exact: true }).click();
     const dialog = page.getByRole('dialog', { name: 'Edit customer' });
     await dialog.getByLabel('City').fill('Leeds');
+    await page.keyboard.press('Escape');
+    await dialog.getByText('Discard your changes?').waitFor();
+    await dialog.getByRole('button', { name: 'Keep editing' }).click();
     await api('PATCH', `/customers/${id}`, { lastName: 'Lovelace' });
     await dialog.getByRole('button', { name: 'Save' }).click();
     await dialog.getByText('Somebody else changed this customer while you were editing.').waitFor();

@@ -46,7 +46,7 @@ export function createListService({ tenants, gateway, logger }: Pick<Container, 
         if (list === undefined) throw notFound('list');
         const asked = await tx.rows<{ id: number; key: string }>(
           'select id, email_key as key from customer where id = any($1::bigint[]) or email_key = any($2::text[]) order by id for update', [members.customerIds ?? [], keys]);
-        if (refuseUnknown) refuseStrangers(asked, members.customerIds ?? [], keys);
+        if (refuseUnknown) refuseStrangers(asked, members.customerIds ?? [], keys, members.emails ?? []);
         await work(tx, list, asked.map((row) => row.id));
       });
       gateway.nudgeOutbox(orgId);
@@ -112,11 +112,11 @@ export function createListService({ tenants, gateway, logger }: Pick<Container, 
   };
 }
 
-function refuseStrangers(known: readonly { readonly id: number; readonly key: string }[], ids: readonly number[], keys: readonly string[]): void {
+function refuseStrangers(known: readonly { readonly id: number; readonly key: string }[], ids: readonly number[], keys: readonly string[], emails: readonly string[]): void {
   const [knownIds, knownKeys] = [new Set(known.map((row) => row.id)), new Set(known.map((row) => row.key))];
   const problems = [
     ...ids.flatMap((id, i) => (knownIds.has(id) ? [] : [{ field: `customerIds[${i}]`, message: 'This customer does not exist.' }])),
-    ...keys.flatMap((key, i) => (knownKeys.has(key) ? [] : [{ field: `emails[${i}]`, message: 'No customer has this address.' }])),
+    ...keys.flatMap((key, i) => (knownKeys.has(key) ? [] : [{ field: `emails[${i}]`, message: `No customer has the address ${emails[i]!.trim().slice(0, 254)}.` }])),
   ].slice(0, 100);
   if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
 }

@@ -56,4 +56,12 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
+/** Rate and time left of work that began at an instant: `1,200/s`, `2 min 5 s`; null while nothing is done yet. */
+export function paceOf(done: number, total: number, startedAt: string | null): { rate: string; left: string } | null {
+  const ms = isDate(startedAt) ? Date.now() - Date.parse(startedAt) : 0;
+  if (done <= 0 || total <= 0 || ms < 1_000) return null;
+  const perSecond = (done / ms) * 1_000;
+  return { rate: perSecond < 10 ? perSecond.toFixed(1) : count(perSecond), left: duration(((total - done) / perSecond) * 1_000) };
+}
+
 export const fullName = (person: { firstName: string | null; lastName: string | null }): string => [person.firstName, person.lastName].filter(Boolean).join(' ');

@@ -36,6 +36,7 @@ export const common = {
   all: 'All',
   of: (part: string, whole: string) => `${part} of ${whole}`,
   left: (time: string) => `${time} left`,
+  pace: (rate: string, time: string) => `${rate}/s · ${time} left`,
   live: 'Live',
   reconnecting: 'Reconnecting… numbers may be behind',
   openInTemporal: 'Open in Temporal',
@@ -46,7 +47,7 @@ export const common = {
 
 export const states = {
   draft: 'Draft', scheduled: 'Scheduled', running: 'Running', paused: 'Paused', completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled', archived: 'Archived',
-  uploaded: 'Uploaded', queued: 'Queued', validating: 'Validating', provisioning: 'Preparing',
+  uploaded: 'Uploaded', queued: 'Queued', validating: 'Validating', collecting: 'Collecting', provisioning: 'Preparing',
   pending: 'Pending', sending: 'Sending', sent: 'Sent', skipped: 'Skipped', in_doubt: 'In doubt',
   mailable: 'Mailable', suppressed: 'Suppressed', unsubscribed: 'Unsubscribed', bounced: 'Bounced', active: 'Active', invited: 'Invited',
   healthy: 'Healthy', ok: 'Healthy', broken: 'Broken', degraded: 'Degraded', unknown: 'Not used yet', untested: 'Not tested', disabled: 'Disabled',

@@ -43,5 +43,5 @@ export const shell = {
   account: 'Account',
   toggleTheme: 'Switch between light and dark',
   shortcuts: 'Keyboard shortcuts',
-  shortcut: { search: 'Go to a screen, find a customer, run an action', save: 'Save what is being edited', close: 'Close a dialog', help: 'Show these shortcuts' },
+  shortcut: { search: 'Go to a screen, find a customer, run an action', save: 'Save what is being edited', find: 'Search the list', rows: 'Go from row to row of a list', mark: 'Tick the row, with Shift all rows between', close: 'Close a dialog', help: 'Show these shortcuts' },
 };
