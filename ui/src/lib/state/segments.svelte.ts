@@ -111,9 +111,12 @@ export class SegmentEditor {
   look(path: Path) { this.#view = path; }
   announce(words: string) { this.announcement = words; }
 
+  /** What follows is a step of its own, however quickly it comes. */
+  #begin() { this.history.record(this.#text); }
   /** Begins a condition at a group's end. */
   add(group: Path, node: RuleNode = newCondition()) {
     this.finish();
+    this.#begin();
     const parent = nodeAt(this.rule, group);
     if (parent === undefined || !isRule(parent)) return;
     parent.parts.push(node);
@@ -122,6 +125,7 @@ export class SegmentEditor {
   addGroup(group: Path) {
     const parent = nodeAt(this.rule, group);
     if (parent === undefined || !isRule(parent)) return;
+    this.#begin();
     parent.parts.push({ op: parent.op === 'or' ? 'and' : 'or', parts: [] });
     this.add([...group, parent.parts.length - 1]);
   }
@@ -129,6 +133,7 @@ export class SegmentEditor {
   finish() { this.adding = null; }
 
   insertAfter(path: Path, node: RuleNode) {
+    this.#begin();
     const parent = nodeAt(this.rule, path.slice(0, -1));
     if (parent === undefined || !isRule(parent)) return;
     if (parent.op === 'and') return insertAt(this.rule, [...path.slice(0, -1), (path.at(-1) ?? 0) + 1], node);
@@ -137,19 +142,23 @@ export class SegmentEditor {
     if (here !== undefined) insertAt(this.rule, path, { op: 'and', parts: [here, node] });
   }
   duplicateAt(path: Path) {
+    this.#begin();
     const node = nodeAt(this.rule, path);
     if (node !== undefined) insertAt(this.rule, [...path.slice(0, -1), (path.at(-1) ?? 0) + 1], copy(node));
   }
   removeAt(path: Path) {
+    this.#begin();
     const gone = nodeAt(this.rule, path);
     if (gone === this.adding) this.adding = null;
     removeAt(this.rule, path);
   }
   wrap(path: Path) {
+    this.#begin();
     const node = removeAt(this.rule, path);
     if (node !== undefined) insertAt(this.rule, path, { op: 'or', parts: [node] });
   }
   unwrap(path: Path) {
+    this.#begin();
     const node = nodeAt(this.rule, path);
     const parent = nodeAt(this.rule, path.slice(0, -1));
     if (node !== undefined && parent !== undefined && isRule(node) && isRule(parent)) parent.parts.splice(path.at(-1) ?? 0, 1, ...node.parts);
@@ -160,6 +169,7 @@ export class SegmentEditor {
     return to === null ? null : this.moveTo(path, to);
   }
   moveTo(from: Path, to: Path): Path | null {
+    this.#begin();
     return move(this.rule, from, to);
   }
 
