@@ -37,9 +37,11 @@ http.use({
   },
   onError({ error }) {
     if (error instanceof DOMException && error.name === 'AbortError') return error;
-    return new ApiError(0, 'unreachable', 'The server cannot be reached. Check that Fermata is running.', [], null);
+    return unreachable();
   },
 });
+
+const unreachable = () => new ApiError(0, 'unreachable', 'The server cannot be reached. Check that Fermata is running.', [], null);
 
 async function refusal(response: Response): Promise<ApiError> {
   let problem: Partial<Problem> = {};
@@ -90,6 +92,28 @@ export const get = method('get');
 export const post = method('post');
 export const patch = method('patch');
 export const remove = method('delete');
+/**
+ * Sends a file as the raw body and tells how much of it has left: what `fetch` cannot say, and two gigabytes take a while.
+ * @param onShare 0 to 1
+ */
+export function upload<Path extends PathOf<'post'>>(path: Path, query: Query<Path, 'post'>, file: Blob, onShare: (share: number) => void): Promise<Reply<Path, 'post'>> {
+  return new Promise((done, refused) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', createFinalURL(path, { baseUrl: apiBase, params: { query }, querySerializer: createQuerySerializer<unknown>(), pathSerializer: defaultPathSerializer }));
+    request.setRequestHeader('content-type', 'application/octet-stream');
+    request.setRequestHeader('x-requested-by', 'fermata');
+    request.upload.onprogress = ({ loaded, total }) => onShare(total === 0 ? 0 : loaded / total);
+    request.onerror = () => refused(unreachable());
+    request.onload = () => {
+      if (request.status < 300) return done(JSON.parse(request.responseText) as Reply<Path, 'post'>);
+      if (request.status === 401) session.ended();
+      const id = request.getResponseHeader('x-request-id');
+      void refusal(new Response(request.responseText, { status: request.status, headers: id === null ? {} : { 'x-request-id': id } })).then(refused);
+    };
+    request.send(file);
+  });
+}
+
 /** A reply that is not JSON, as it came. */
 export const getText = <Path extends PathOf<'get'>>(path: Path, ...[options]: Arguments<Path, 'get'>) => send('get', path, options as AnyOptions, 'text') as Promise<string>;
 

@@ -1,0 +1,36 @@
+import { count, plural } from '$lib/format/format.svelte.ts';
+
+const addresses = (size: number) => plural(size, 'address', 'addresses');
+
+export const suppression = {
+  title: 'Suppression',
+  description: 'Addresses that get no mail, whoever sends it.',
+  add: 'Add Suppression',
+  suppress: 'Suppress',
+  importCsv: 'Import CSV',
+  export: 'Export',
+  exportTitle: 'Export suppressions',
+  search: 'Search address',
+  counted: addresses,
+  email: 'Address', reason: 'Reason', source: 'Source', cause: 'Cause', note: 'Note', since: 'Since',
+  from: 'From day', to: 'Until day',
+  emptyTitle: 'Nobody is suppressed',
+  emptyText: 'Unsubscribes, hard bounces and complaints add addresses here by themselves. You can add one by hand, or many from a file.',
+  added: (email: string) => `${email} is suppressed.`,
+  details: 'Details',
+  seeCustomer: 'See the customer',
+  noCustomer: 'No customer has this address.',
+  history: 'Later reasons',
+  noHistory: 'None: it was suppressed once.',
+  historyHelp: 'The first reason stays; these came after it.',
+  unsuppress: 'Unsuppress',
+  unsuppressTitle: (email: string) => `Unsuppress ${email}?`,
+  unsuppressManyTitle: (size: number) => `Unsuppress ${addresses(size)}?`,
+  unsuppressConsequence: 'Campaigns will mail this address again. Do this only if the person asked for it: mailing somebody who unsubscribed or complained harms delivery to everyone.',
+  unsuppressManyConsequence: (size: number) => `Campaigns will mail ${size === 1 ? 'this address' : `these ${count(size)} addresses`} again, unsubscribed and complaining people among them if they are in your selection. Do this only to undo a mistake, or if they asked for it.`,
+  unsuppressed: (email: string) => `${email} can be mailed again.`,
+  unsuppressedMany: (size: number) => `${addresses(size)} can be mailed again.`,
+  unsuppressing: (done: number, of: number) => `${count(done)} of ${count(of)} done…`,
+  noteHelp: 'Why: kept in the history of this address.',
+  noteMissing: 'Say why in a few words.',
+};
