@@ -1,5 +1,6 @@
 import type { estypes } from '@elastic/elasticsearch';
-import { ask, untilFresh, type Query } from './ask.ts';
+import { ask, translating, type Query } from './ask.ts';
+import { waitUntilSearchable } from './freshness.ts';
 import type { SearchScope } from './scope.ts';
 import { liveIndex } from './versions.ts';
 
@@ -11,15 +12,17 @@ export interface FieldNumbers {
 
 /** More fields than an organization can hold. */
 const ALL_FIELDS = 60_000;
+/** The screen shows fields without numbers sooner than it keeps a person waiting. */
+const PATIENCE_MS = 3_000;
 
 /**
  * How many customers have a value in each custom field, and in how many the value does not fit its type; every
  * acknowledged write included. `set` names the fields of a customer, a slot or overflow key is there only for what fits:
  * the difference are the misfits. Texts always fit.
- * @throws AppError `unavailable` when the index cannot be reached or is behind by more than 10 s
+ * @throws AppError `unavailable` when the index cannot be reached or is behind by more than 3 s
  */
 export async function countFields(scope: SearchScope): Promise<FieldNumbers> {
-  await untilFresh(scope, {});
+  await translating(() => waitUntilSearchable(scope, { patienceMs: PATIENCE_MS }));
   const { index, catalogue } = await liveIndex(scope);
   const typed = catalogue.filter((field) => field.type !== 'text');
   // Without a query of its own each count is read from the index's statistics wherever nothing was deleted; tombstones hold no field.
