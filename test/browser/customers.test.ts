@@ -82,7 +82,11 @@ describe('the keeper of the customers', () => {
     const dialog = page.getByRole('dialog', { name: 'Edit customer' });
     await dialog.getByLabel('plan_type').fill('premium');
     await dialog.getByLabel('orders').fill('12');
+    await dialog.getByLabel('Score').fill('a lot');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByLabel('Score').and(dialog.locator('[aria-invalid=true]')).waitFor();
     await clean();
+    await dialog.getByLabel('Score').fill('7');
     await dialog.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Customer saved.').waitFor();
     await page.getByText('Fields changed').waitFor();
@@ -173,6 +177,14 @@ describe('the keeper of the customers', () => {
     await page.goto(`${app.baseUrl}/customers/lists`);
     await row('VIP').getByText('120', { exact: true }).waitFor();
     await clean();
+    await page.getByRole('link', { name: 'VIP' }).click();
+    await page.getByRole('checkbox', { name: 'Select person5@example.com' }).check();
+    await page.getByRole('button', { name: 'Remove from list' }).click();
+    const removal = page.getByRole('dialog', { name: 'Remove 1 customer from a list' });
+    await removal.getByRole('button', { name: 'List VIP' }).waitFor();
+    await removal.getByRole('button', { name: 'Remove from list' }).click();
+    await page.getByText('1 customer removed from “VIP”.').waitFor();
+    await page.getByText('119 customers').waitFor();
   });
 
   test('exports a selection and downloads the file from the tray', async () => {

@@ -39,7 +39,8 @@ function bodyOf(form: CustomerForm, fields: readonly Field[]) {
   return {
     email: email.trim(),
     firstName: given(firstName), lastName: given(lastName), phone: given(phone), city: given(city), country: given(country), timezone: given(timezone),
-    score: score.trim() === '' ? null : Number(score),
+    // What is no number goes as it is: the API names the field and what it expected.
+    score: score.trim() === '' ? null : Number.isFinite(Number(score)) ? Number(score) : (score as unknown as number),
     custom: Object.fromEntries(Object.entries(custom).map(([key, text]) => [key, typed(key, text)])) as Custom,
   };
 }
@@ -81,15 +82,9 @@ function readPage(query: CustomerQuery): Promise<Page<Customer>> {
 
 export class Customers extends Pages<Customer, CustomerQuery> {
   fields = new Resource(loadFields);
-  /** Addresses of everybody shown so far, by id: a selection may hold people of earlier pages. */
-  readonly emails = new Map<number, string>();
 
   constructor() {
-    super(async (query) => {
-      const page = await readPage(query);
-      for (const { id, email } of page.data) this.emails.set(id, email);
-      return page;
-    });
+    super(readPage);
   }
 
   add = new Action((form: CustomerForm, listIds: string[]) => {
