@@ -29,7 +29,7 @@ export async function createContainer(name: string, config: Config): Promise<Con
   const controlPool = new pg.Pool({ connectionString: config.DATABASE_URL, max: 10, idleTimeoutMillis: 30_000 });
   controlPool.on('error', (error) => logger.warn({ err: error }, 'control database connection lost'));
   const control = createSql(controlPool);
-  const elasticsearch = new ElasticsearchClient({ node: config.ELASTICSEARCH_URL, maxRetries: 2, requestTimeout: 30_000 });
+  const elasticsearch = new ElasticsearchClient({ node: config.ELASTICSEARCH_URL, maxRetries: 1, requestTimeout: 30_000 });
   const tenants = createTenants({ control, controlUrl: config.DATABASE_URL, elasticsearch });
   const gateway = await createGateway({
     address: config.TEMPORAL_ADDRESS,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { documentJson } from '#domain/customer/document.ts';
+import { fold } from '#domain/customer/fields.ts';
 import { emailGrams } from './compile.ts';
 import { readCustomerRows, type StoredCustomer } from './rows.ts';
 import type { SearchScope } from './scope.ts';
@@ -62,7 +63,7 @@ interface Item {
 function toItems(ids: readonly number[], rows: readonly StoredCustomer[], { catalogue, zone }: IndexVersion): Item[] {
   const items: Item[] = rows.map((row) => ({
     id: row.id, version: row.version,
-    body: `${documentJson(row, catalogue, zone).slice(0, -1)},"version":${row.version},"email_grams":${JSON.stringify(emailGrams(row.email))}}`,
+    body: `${documentJson(row, catalogue, zone).slice(0, -1)},"version":${row.version},"email_grams":${JSON.stringify(emailGrams(fold(row.email)))}}`,
   }));
   if (rows.length < ids.length) {
     const present = new Set(rows.map((row) => row.id));

@@ -80,12 +80,6 @@ export async function pointAlias({ search: { client }, org, sql }: SearchScope):
   await client.indices.updateAliases({ actions: [{ remove: { index: `${alias}-v*`, alias, must_exist: false } }, { add: { index: customerIndex(org.id, live.version), alias } }] });
 }
 
-/** Removes every version of the organization's index; for deletion and tests. */
-export async function deleteCustomerIndex(client: Client, orgId: string): Promise<void> {
-  const versions = Object.keys(await client.indices.get({ index: `${customerAlias(orgId)}-v*`, allow_no_indices: true }));
-  if (versions.length > 0) await client.indices.delete({ index: versions, ignore_unavailable: true });
-}
-
 function isAlreadyThere(error: unknown): boolean {
   return (error as { meta?: { body?: { error?: { type?: string } } } }).meta?.body?.error?.type === 'resource_already_exists_exception';
 }

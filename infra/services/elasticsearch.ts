@@ -120,6 +120,8 @@ function writeConfig({ profile, ports }: ServiceContext, folder: string): void {
     'cluster.max_shards_per_node': 10_000,
     'cluster.routing.allocation.disk.threshold_enabled': false,
     'indices.query.bool.max_nested_depth': 250, // a rule nests 100 groups; the server's own limit is 30
+    // Larger first segments are merged less often.
+    'indices.memory.index_buffer_size': '30%',
     'action.auto_create_index': false, // a write before the index was made is an error, not a guessed mapping
   };
   const write = (name: string, lines: readonly string[]) => {

@@ -82,14 +82,13 @@ process.exit(0);
 /** The rebuild of the product, step by step, as its workflow does it. */
 async function build(tenant: Tenant): Promise<void> {
   await beginRebuild(tenant, 'rebuild');
-  let done = 0;
   const started = performance.now();
-  for (;;) {
-    const { left, failures } = await backfillStep(tenant, () => undefined);
-    if (failures.length > 0) throw new Error(`refused: ${failures[0]!.reason}`);
-    if (!left) break;
-    done += 15_000;
-    if (done % 150_000 === 0) progress(`${done} documents, ${Math.round(done / ((performance.now() - started) / 1_000))}/s`);
+  for (let left = true; left; ) {
+    const step = await backfillStep(tenant, () => undefined);
+    if (step.failures.length > 0) throw new Error(`refused: ${step.failures[0]!.reason}`);
+    left = step.left;
+    const { done } = (await tenant.sql.first<{ done: number }>(`select customers_done as done from search_index where state = 'building'`))!;
+    if (done % 240_000 === 0) progress(`${done} documents, ${Math.round(done / ((performance.now() - started) / 1_000))}/s`);
   }
   await handOver(tenant, () => undefined);
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCampaignActivities } from '../../activities/campaign.ts';
 import { routes } from '../../api/routes.ts';
 import { createTrackingIds, type TrackingKind } from '../../infra/mail/tracking-id.ts';
+import { asActivity } from '../support/activity.ts';
 import { startTestApi, type Client, type TestApi, type TestUser } from '../support/api.ts';
 import { createLaunchedCampaign, type TestCampaign } from '../support/campaign.ts';
 import { followOutbox } from '../support/indexing.ts';
@@ -154,7 +155,7 @@ describe('tracking', () => {
     const launched = async (orgId: string, shop: string) => {
       const organization = { orgId, container: api.container, close: () => Promise.resolve() };
       const campaign = await createLaunchedCampaign(organization, { recipients: [`reader@${shop}.example`], port: 1, html: html(shop) });
-      await createCampaignActivities(api.container).freezeAudience(campaign);
+      await asActivity(createCampaignActivities(api.container).freezeAudience, campaign);
       await api.container.tenants.use(orgId, ({ sql }) => sql.run("update message set state = 2, ended_at = now() - interval '1 minute' where mail_no = $1", [campaign.mailNo]));
       return campaign;
     };

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCampaignActivities } from '../../activities/campaign.ts';
 import { engineOf } from '../../infra/mail/create-engine.ts';
 import type { SendEngine } from '../../infra/mail/engine.ts';
+import { asActivity } from '../support/activity.ts';
 import { createLaunchedCampaign, ledgerOf, type CampaignSetup, type TestCampaign } from '../support/campaign.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
@@ -24,7 +25,7 @@ afterAll(async () => {
 async function frozen(setup: Omit<CampaignSetup, 'port'> & { readonly port?: number }): Promise<{ campaign: TestCampaign; lane: number; last: number }> {
   const activities = createCampaignActivities(organization.container);
   const campaign = await createLaunchedCampaign(organization, { port: sink.port, ...setup });
-  const last = await activities.freezeAudience(campaign);
+  const last = await asActivity(activities.freezeAudience, campaign);
   const lanes = await activities.openLanes(campaign);
   return { campaign, lane: lanes.ids[0] ?? 0, last };
 }

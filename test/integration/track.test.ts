@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCampaignActivities } from '../../activities/campaign.ts';
 import { createTrackRouter } from '../../api/track/index.ts';
 import { createTrackingIds, type TrackingKind } from '../../infra/mail/tracking-id.ts';
+import { asActivity } from '../support/activity.ts';
 import { createLaunchedCampaign, type TestCampaign } from '../support/campaign.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 
@@ -16,7 +17,7 @@ let orgNo: number;
 beforeAll(async () => {
   organization = await createTestOrganization();
   campaign = await createLaunchedCampaign(organization, { recipients: 50, port: 1 });
-  await createCampaignActivities(organization.container).freezeAudience(campaign);
+  await asActivity(createCampaignActivities(organization.container).freezeAudience, campaign);
   orgNo = await organization.container.tenants.use(organization.orgId, async ({ org, sql }) => {
     await sql.run("update message set state = 2, ended_at = now() - interval '1 minute' where mail_no = $1", [campaign.mailNo]);
     return org.no;

@@ -8,8 +8,7 @@ export const mailEvents = ['sent', 'delivered', 'opened', 'clicked', 'bounced', 
 
 export type MailEvent = (typeof mailEvents)[number];
 
-/** Mail numbers stay below 2^21, so that a packed value stays below 2^53. */
-export const MAX_MAIL_NO = 2 ** 21 - 1;
+/** Numbers stay below 2^21, so that a packed value stays below 2^53. */
 const NUMBER_STEP = 2 ** 32;
 
 /** A number (of a mail, of a custom event) with a second since 1970 or a count, in one long that sorts by number first. */

@@ -1,0 +1,6 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+
+/** Runs an activity where there is no worker: it may heartbeat, and nobody listens. */
+export function asActivity<A extends unknown[], R>(activity: (...args: A) => Promise<R>, ...args: A): Promise<R> {
+  return new MockActivityEnvironment().run(activity, ...args);
+}
