@@ -218,6 +218,17 @@ describe('building a segment', () => {
     await page.getByRole('button', { name: 'Cancel' }).click();
   });
 
+  test('while the count is not available, the screen says so and asks again on Retry', async () => {
+    await page.route('**/api/v1/segments/count', (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: 'Not available at the moment', status: 503, detail: 'The search index cannot be reached at the moment. Try again in a minute.', code: 'unavailable', errors: [] }) }));
+    await page.goto(`${app.baseUrl}/segments/new`);
+    await page.getByText('The search index cannot be reached at the moment. Try again in a minute.').waitFor();
+    expect(await page.getByTestId('segment-count').count()).toBe(0);
+    await clean();
+    await page.unroute('**/api/v1/segments/count');
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await matches(4, 5);
+  });
+
   test('conditions that cannot match are marked; a misspelled field is replaced with one click', async () => {
     await begin(page, 'shoe');
     await page.getByLabel('Value').fill('42');

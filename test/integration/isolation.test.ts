@@ -131,6 +131,11 @@ test('ids of the other organization inside bodies and queries are refused or fin
   }
   const counted = await ada.post('/segments/count', { rule: { op: 'and', parts: [{ list: foreign['lists'], in: true }] } });
   expect(counted.status === 200 ? counted.body.total : counted.status).toBe(counted.status === 200 ? 0 : 422);
+  await refused(await ada.post('/segments/count', { rule: { op: 'and', parts: [{ segment: foreign['segments'], in: true }] } }), 'rule.parts[0].segment');
+  await refused(await ada.post('/segments/count', { rule: { op: 'and', parts: [{ event: 'opened', operator: 'has_done', campaign: foreign['campaigns'] }] } }), 'rule.parts[0].campaign');
+  await refused(await ada.post('/segments/explain', { segmentId: foreign['segments'], email: 'own@example.com' }), 'segmentId');
+  await refused(await ada.post('/segments/explain', { rule: { op: 'and', parts: [] }, customerId: Number(foreign['customers']) }), 'customerId');
+  await refused(await ada.post('/segments/explain', { rule: { op: 'and', parts: [] }, email: 'secret@example.com' }), 'email');
   expect([403, 404]).toContain((await ada.post('/me/organization', { organizationId: otherOrg })).status);
   expect(await everythingOf(otherOrg)).toEqual(before);
 });

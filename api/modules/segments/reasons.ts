@@ -1,7 +1,8 @@
 import { adviseRule } from '#domain/segment/advise.ts';
 import { conditionsOf, findField, type Node, type Rule, type RuleContext } from '#domain/segment/ast.ts';
+import { checkRule } from '#domain/segment/check.ts';
 import { describeNode } from '#domain/segment/describe.ts';
-import type { FieldError } from '#domain/shared/errors.ts';
+import { AppError, type FieldError } from '#domain/shared/errors.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { readRuleContext } from '../../../search/context.ts';
 import { filledFields } from '../../../search/facts.ts';
@@ -16,10 +17,16 @@ const MAX_CAUSES = 8;
  * and why nobody is left. Errors as `countRule`.
  */
 export async function countWithReasons(tenant: Tenant, rule: unknown): Promise<{ mailable: number; total: number; warnings: FieldError[]; causes: string[] }> {
-  const count = await countRule(tenant, rule);
   const context = await readRuleContext(tenant, rule);
-  const warnings = adviseRule(rule as Rule, context, await filledFields(tenant, rule as Rule, context));
-  return { ...count, warnings, causes: count.mailable > 0 ? [] : await causesOf(tenant, rule as Rule, context, count.total) };
+  refuseProblems(checkRule(rule, context));
+  const asked = rule as Rule;
+  const [count, filled] = await Promise.all([countRule(tenant, asked), filledFields(tenant, asked, context)]);
+  return { ...count, warnings: adviseRule(asked, context, filled), causes: count.mailable > 0 ? [] : await causesOf(tenant, asked, context, count.total) };
+}
+
+/** @throws AppError `invalid` with all problems, when there are any */
+export function refuseProblems(problems: readonly FieldError[]): void {
+  if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
 }
 
 async function causesOf(tenant: Tenant, rule: Rule, context: RuleContext, total: number): Promise<string[]> {

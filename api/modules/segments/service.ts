@@ -5,7 +5,7 @@ import { mentionsOf, type Rule, type RuleContext } from '#domain/segment/ast.ts'
 import { checkRule } from '#domain/segment/check.ts';
 import { describe } from '#domain/segment/describe.ts';
 import { explain } from '#domain/segment/explain.ts';
-import { AppError, notFound, refuse, type FieldError } from '#domain/shared/errors.ts';
+import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import { given } from '../../../infra/db/given.ts';
 import { Segment } from '../../../infra/db/organization/entities/segment.ts';
@@ -18,7 +18,7 @@ import { sampleRule } from '../../../search/population.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import type { CustomerService } from '../customers/service.ts';
 import { CUSTOMER, toCustomerView, type CustomerRecord } from '../customers/views.ts';
-import { countWithReasons } from './reasons.ts';
+import { countWithReasons, refuseProblems } from './reasons.ts';
 import { nameTaken, refuseInUse, usesByIds, usesOf } from './uses.ts';
 import { toPartView, toSegmentRow, toSegmentView } from './views.ts';
 
@@ -176,10 +176,6 @@ function inTurn<T>(em: EntityManager, work: (tx: EntityManager) => Promise<T>): 
     await tx.execute(IN_TURN);
     return work(tx);
   });
-}
-
-function refuseProblems(problems: readonly FieldError[]): void {
-  if (problems.length > 0) throw new AppError('invalid', problems[0]!.message, problems);
 }
 
 /** @throws AppError `invalid` with a path per problem: `rule.parts[0].value` */
