@@ -50,10 +50,12 @@ function guessSuppression(name: string): Pick<ImportColumn, 'target' | 'type'> {
  * @param rows the first ones, as far as they were read
  */
 export function columnNotes(kind: ImportKind, columns: readonly ImportColumn[], rows: readonly (readonly string[])[], catalogue: readonly CustomField[]): FieldError[] {
+  const isUnaddressed = !columns.some((column) => column.target === 'email');
   return columns.flatMap((column, i): FieldError[] => {
     const { header, target, type } = column;
     const field = `columns[${i}].target`;
     const named = `Column ${i + 1}${header.trim() === '' ? '' : ` (${shortened(header)})`}`;
+    if (isUnaddressed && holdsAddresses(rows.map((row) => row[i] ?? ''))) return [{ field, message: `${named} holds addresses. Choose Email for it.` }];
     if (target === 'ignore') return [{ field, message: `${named} is left out: ${reasonLeftOut(kind, header)}.` }];
     const key = customKey(column);
     if (key === null || catalogue.some((known) => known.key === key)) return [];
@@ -62,6 +64,12 @@ export function columnNotes(kind: ImportKind, columns: readonly ImportColumn[], 
     const patterns = type === 'text' ? fittingPatterns(rows.map((row) => (row[i] ?? '').trim()).filter((value) => value !== '')) : [];
     return patterns.length === 0 ? [] : [{ field: `columns[${i}].type`, message: `${named} looks like dates written ${patterns.join(' or ')}. Choose the type date and how they are written, or they come in as text.` }];
   });
+}
+
+/** Nine of ten values are addresses. */
+function holdsAddresses(values: readonly string[]): boolean {
+  const filled = values.filter((value) => value.trim() !== '');
+  return filled.length > 0 && filled.filter((value) => !('problem' in parseEmailAddress(value))).length >= filled.length * 0.9;
 }
 
 function reasonLeftOut(kind: ImportKind, header: string): string {

@@ -61,7 +61,7 @@ export const uploads = {
   history: 'History',
   historyEmptyTitle: 'No uploads yet',
   historyEmptyText: 'Upload a CSV file with a column of email addresses. Its other columns become fields you can segment by.',
-  started: 'Started', rows: 'Rows', created: 'Created', updated: 'Updated', skipped: 'Skipped', warnings: 'Warnings', duration: 'Duration', by: 'By', state: 'State',
+  started: 'Started', rows: 'Rows', created: 'Created', updated: 'Updated', skipped: 'Skipped', warnings: 'Warnings', duration: 'Duration', state: 'State',
   notStarted: 'Not started',
   stateFilter: 'State',
 
@@ -77,7 +77,8 @@ export const uploads = {
   warningsLine: (size: number) => `${plural(size, 'value', 'values')} did not fit: a score or time zone was left out, a date stays as text.`,
   keptUntil: (day: string) => `The file is kept until ${day}.`,
   removed: (day: string) => `The file and its rejected rows were removed on ${day}.`,
-  fileGone: 'File removed',
+  byWhom: (name: string) => `by ${name}`,
+  fileGone: 'file removed',
   rejected: 'Download rejected rows',
   cancel: 'Cancel import',
   cancelTitle: 'Cancel this import?',
