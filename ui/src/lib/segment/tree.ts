@@ -48,8 +48,9 @@ export function move(rule: Rule, from: Path, to: Path): Path | null {
   if (!isGroup(nodeAt(rule, to.slice(0, -1)))) return null;
   const node = removeAt(rule, from);
   if (node === undefined) return null;
-  insertAt(rule, place, node);
-  return place;
+  const arrived = [...place.slice(0, -1), Math.min(place.at(-1)!, groupOf(rule, place)?.parts.length ?? 0)];
+  insertAt(rule, arrived, node);
+  return arrived;
 }
 
 /** The place one step up: past the node above, into a group above at its end, or out of its own group. Null at the very top. */

@@ -26,19 +26,22 @@ export class Audience {
     return this.#marks.size === 0 ? null : (this.#marks.get(JSON.stringify(node)) ?? null);
   }
 
-  /** @param rule null while it cannot be asked. @returns what breaks the question off */
+  #stop = () => {};
+
+  /** Breaks the question before off. @param rule null while it cannot be asked. @returns what breaks this one off */
   ask(rule: Rule | null, patienceMs = CALM_MS): () => void {
+    this.#stop();
     if (rule === null) {
       this.state = 'incomplete';
-      return () => {};
+      return (this.#stop = () => {});
     }
     this.state = 'counting';
     const abort = new AbortController();
     const timer = setTimeout(() => void this.#ask(rule, abort.signal), patienceMs);
-    return () => {
+    return (this.#stop = () => {
       clearTimeout(timer);
       abort.abort();
-    };
+    });
   }
 
   async #ask(rule: Rule, signal: AbortSignal) {
