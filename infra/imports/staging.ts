@@ -79,7 +79,7 @@ export async function stageFile(tx: Transaction, table: string, job: Job, { file
     await copied;
     await tx.run(markRow(table, job.kind));
     await tx.run(`create unique index on ${table} (no)`);
-    const superseded = repeats === 0 ? 0 : await takeOutSuperseded(tx, table, columns, (rows) => rejected.write(rows));
+    const superseded = repeats === 0 ? 0 : await takeOutSuperseded(tx, table, readRecords(files.source, encoding, delimiter), (rows) => rejected.write(rows));
     await rejected.publish();
     return { rows: good + bad, skipped: bad + superseded, warnings, unknown };
   } finally {
