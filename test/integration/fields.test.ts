@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createFieldActivities } from '../../activities/fields.ts';
 import { createSweepActivities } from '../../activities/sweep.ts';
 import { addField } from '../../infra/fields/catalogue.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
@@ -120,6 +121,23 @@ test('deleted, it is gone at once, its values follow, and its slot is free when 
   expect((await sql<{ slot: string }>(`select slot from custom_field where key = 'pastime'`))[0]!.slot).toBe(before!.slot);
   expect(await count({ field: 'pastime', operator: 'is_set' })).toMatchObject({ total: 0 });
 }, 120_000);
+
+test('a deleted field stays while an import that knows it is running, and what that wrote is taken away as well', async () => {
+  await makeField('shelf', 'text');
+  const [field] = await sql<{ no: number }>(`update custom_field set removing = true where key = 'shelf' returning field_no as no`);
+  const importId = randomUUID();
+  await sql(`insert into import_job (id, list_name, file_name, file_size, options, state, created_by) values ($1, 'x', 'shelves.csv', 1, $2, 'running', 'Ada')`, [importId, JSON.stringify({ columns: [{ header: 'shelf', target: 'custom:shelf', type: 'text' }] })]);
+  const { stripField, dropField } = createFieldActivities(api.container, () => false);
+  const run = <T>(activity: (input: { orgId: string; fieldNo: number }) => Promise<T>) => new MockActivityEnvironment().run(activity, { orgId: api.orgId, fieldNo: field!.no });
+  expect(await run(stripField)).toEqual({ customers: 0 });
+  await sql(`insert into customer (email, email_key, custom) values ('late@shelf.example', 'late@shelf.example', '{"shelf": "top"}')`);
+  expect(await run(dropField)).toEqual({ gone: false });
+  await sql(`update import_job set state = 'completed' where id = $1`, [importId]);
+  expect(await run(stripField)).toEqual({ customers: 1 });
+  expect(await run(dropField)).toEqual({ gone: true });
+  expect(await run(dropField)).toEqual({ gone: true });
+  expect(await sql(`select custom, version from customer where email_key = 'late@shelf.example'`)).toEqual([{ custom: {}, version: 2 }]);
+});
 
 test('a removal that lost its start is found by the sweep, and a type nobody began to build as well', async () => {
   await makeField('lost', 'text');
