@@ -35,7 +35,7 @@ export const settings = {
     default: undefined,
     help: 'Key of all secrets, sessions and tracking links. Keep it: without it stored passwords and links in sent mails are lost.',
   },
-  FERMATA_STATE_DIR: { schema: z.string().min(1).transform((path) => resolve(path)), default: '.fermata/state', help: 'Folder of uploads and rejected rows.' },
+  FERMATA_STATE_DIR: { schema: z.string().min(1).transform((path) => resolve(path)), default: '.fermata/state', help: 'Folder of uploaded files, rejected rows and exports.' },
   FERMATA_CATCHER_HOST: { schema: z.string().min(1), default: '127.0.0.1', help: 'Address of the mail catcher, to listen on and to connect to.' },
   FERMATA_CATCHER_SMTP_PORT: { schema: port, default: '1025', help: 'SMTP port of the mail catcher.' },
   FERMATA_SYSTEM_SMTP_URL: { schema: url(['smtp:', 'smtps:']).optional(), default: undefined, help: 'SMTP server of system mail (password resets, invitations); the mail catcher when unset.' },

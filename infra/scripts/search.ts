@@ -1,12 +1,13 @@
 /**
  * Work on the customer indexes: `npm run search -- check` compares them with the tables and mends what differs,
  * `npm run search -- rebuild` builds them again from the tables while everything goes on. Both take `--org SLUG`.
- * A worker does the work; this only starts it and shows how far it is.
+ * A worker does the work; this only starts it and shows how far it is. Beside a running `npm start` it finds the services by itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { readConfig } from '../config.ts';
 import { createContainer, type Container } from '../container.ts';
+import { commandEnv } from '../services/running.ts';
 import type { TenantRecord } from '../tenancy/registry.ts';
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { org: { type: 'string' } } });
@@ -15,7 +16,8 @@ if (command !== 'check' && command !== 'rebuild') {
   process.stderr.write('Say what to do: npm run search -- check, or npm run search -- rebuild. For one organization add --org SLUG.\n');
   process.exit(2);
 }
-const container = await createContainer('search', readConfig());
+const container = await createContainer('search', readConfig(commandEnv()));
+const isAlone = setTimeout(() => process.stderr.write('Nobody has taken this on yet: is Fermata running?\n'), 10_000);
 try {
   const organizations = (await container.tenants.list()).filter((org) => org.state === 'active' && (values.org === undefined || org.slug === values.org));
   if (organizations.length === 0) throw new Error(values.org === undefined ? 'There is no organization yet.' : `There is no organization ${values.org}.`);
@@ -24,11 +26,13 @@ try {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 } finally {
+  clearTimeout(isAlone);
   await container.close();
 }
 
 async function check({ gateway }: Container, org: TenantRecord): Promise<void> {
   const { differing, repaired } = await gateway.reconcile({ orgId: org.id });
+  clearTimeout(isAlone);
   process.stdout.write(`${org.slug}: ${differing === 0 ? 'the index agrees with the tables' : `${differing} of 1,024 ranges differed, ${repaired} customers were written again`}\n`);
 }
 
@@ -40,6 +44,7 @@ async function rebuild({ gateway, tenants }: Container, org: TenantRecord): Prom
     const build = await tenants.use(org.id, ({ sql }) => sql.first<{ done: number; total: number }>(`select customers_done as done, customers_total as total from search_index where state = 'building'`));
     if (build === undefined || build.done === shown) continue;
     shown = build.done;
+    clearTimeout(isAlone);
     process.stdout.write(`${org.slug}: ${build.done.toLocaleString('en-US')} of ${build.total.toLocaleString('en-US')}\n`);
   }
   process.stdout.write(`${org.slug}: built; version ${(await live())?.version ?? 0} is live\n`);
