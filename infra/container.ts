@@ -23,16 +23,13 @@ export interface Container {
   close(): Promise<void>;
 }
 
-/** Somebody waits for most answers: an index that is away must say so in a moment, not after the client's own 5 s. */
-const RETRY_AFTER_S = 0.2;
-
 /** @param name of the process, in each log line: `api`, `worker`, `catcher`, `seed` */
 export async function createContainer(name: string, config: Config): Promise<Container> {
   const logger = createLogger(name, config.FERMATA_LOG_LEVEL);
   const controlPool = new pg.Pool({ connectionString: config.DATABASE_URL, max: 10, idleTimeoutMillis: 30_000 });
   controlPool.on('error', (error) => logger.warn({ err: error }, 'control database connection lost'));
   const control = createSql(controlPool);
-  const elasticsearch = new ElasticsearchClient({ node: config.ELASTICSEARCH_URL, maxRetries: 2, retryBackoff: () => RETRY_AFTER_S, requestTimeout: 30_000 });
+  const elasticsearch = new ElasticsearchClient({ node: config.ELASTICSEARCH_URL, maxRetries: 2, requestTimeout: 30_000 });
   const tenants = createTenants({ control, controlUrl: config.DATABASE_URL, elasticsearch });
   const gateway = await createGateway({
     address: config.TEMPORAL_ADDRESS,

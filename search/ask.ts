@@ -1,6 +1,6 @@
 import type { estypes } from '@elastic/elasticsearch';
 import { AppError } from '#domain/shared/errors.ts';
-import { COUNT_PATIENCE_MS, waitUntilSearchable, type Freshness } from './freshness.ts';
+import { COUNT_PATIENCE_MS, PROMPT, waitUntilSearchable, type Freshness } from './freshness.ts';
 import type { SearchScope } from './scope.ts';
 
 export type Query = estypes.QueryDslQueryContainer;
@@ -27,7 +27,7 @@ export function untilFresh(scope: SearchScope, freshness: Freshness): Promise<vo
 
 /** @throws AppError `unavailable` when the index cannot be reached, `invalid` for a question beyond its limits */
 export function ask(scope: SearchScope, index: string, request: estypes.SearchRequest): Promise<estypes.SearchResponse> {
-  return translating(() => scope.search.client.search({ index, ...request }));
+  return translating(() => scope.search.client.search({ index, ...request }, PROMPT));
 }
 
 /**

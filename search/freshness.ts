@@ -7,6 +7,9 @@ import { liveIndex } from './versions.ts';
 /** A count gives up after this and says how far the index is behind; an audience waits. */
 export const COUNT_PATIENCE_MS = 10_000;
 
+/** For questions somebody waits for: an index that is away says so in a moment, where the client's own retries take 5 s. */
+export const PROMPT = { maxRetries: 1, retryBackoff: () => 0.2 } as const;
+
 export interface Freshness {
   /** Whether mail just sent must be known too. While a campaign sends thousands a second the index follows behind, and only who asks for it waits. */
   readonly sent?: boolean;
@@ -79,7 +82,7 @@ async function refreshOnce(scope: SearchScope): Promise<void> {
   const customers = (await liveIndex(scope)).index;
   const byIndex = refreshes.get(client) ?? new Map<string, Refreshes>();
   refreshes.set(client, byIndex);
-  const refresh = async () => void (await client.indices.refresh({ index: customers }));
+  const refresh = async () => void (await client.indices.refresh({ index: customers }, PROMPT));
 
   const state = byIndex.get(customers);
   if (state === undefined) {
