@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { removeOldFiles } from '../../infra/imports/retention.ts';
 import { startTestApi, type Reply, type TestApi, type TestUser } from '../support/api.ts';
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
 
@@ -71,6 +72,78 @@ test('empty cells keep the old value, or clear it when asked to', async () => {
   expect(await eve()).toEqual(['Bonn', { tier: 'gold' }]);
   await run('email,city,tier\neve@example.org,,\n', { emptyCellsClear: true });
   expect(await eve()).toEqual([null, {}]);
+});
+
+test('where empty cells clear, columns the file lacks and values that do not fit change nothing', async () => {
+  const run = async (content: string, emptyCellsClear: boolean) => {
+    const { body } = await upload(content);
+    await member.post(`/imports/${body.id}/start`, { emptyCellsClear });
+    return ended(body.id);
+  };
+  const fay = () => api.container.tenants.use(api.orgId, ({ sql }) => sql.first(`select first_name, city, score, timezone, custom, version from customer where email_key = 'fay@example.org'`));
+  await run('email,first_name,city,score,timezone,rank\nfay@example.org,Fay,Rome,5,Europe/Rome,a\n', false);
+  expect(await run('email,city,score,timezone,grade\nfay@example.org,,many,Nowhere/City,b\n', true)).toMatchObject({ warnings: 2, updated: 1 });
+  expect(await fay()).toEqual({ first_name: 'Fay', city: null, score: 5, timezone: 'Europe/Rome', custom: { rank: 'a', grade: 'b' }, version: 2 });
+  await run('email,score,timezone,grade\nfay@example.org,,,\n', true);
+  expect(await fay()).toEqual({ first_name: 'Fay', city: null, score: null, timezone: null, custom: { rank: 'a' }, version: 3 });
+  await run('email,score,timezone,grade\nfay@example.org,,,\n', true);
+  expect(await fay()).toMatchObject({ version: 3 });
+});
+
+test('dates are read by the pattern chosen for their column and kept as ISO; others stay text with a warning', async () => {
+  const { body } = await upload('email,seen_on,born_on\ngil@example.org,31/12/2025,5.4.1990\nhal@example.org,12/31/2025,\nida@example.org,1/2/2026 3:05 pm,1990-04-05\n');
+  // No pattern fits all of the second column; the third has one.
+  expect(body.preview.notes).toEqual([{ field: 'columns[2].type', message: 'Column 3 (born_on) looks like dates written DD.MM.YYYY. Choose the type date and how they are written, or they come in as text.' }]);
+  const columns = body.preview.columns.map((column: object, i: number) => ({ ...column, ...(i === 0 ? {} : { type: 'date', datePattern: i === 1 ? 'DD/MM/YYYY' : 'DD.MM.YYYY' }) }));
+  await member.post(`/imports/${body.id}/start`, { columns });
+  expect(await ended(body.id)).toMatchObject({ created: 3, warnings: 1, skipped: 0 });
+  const rows = await api.container.tenants.use(api.orgId, ({ sql }) => sql.rows<{ custom: object }>(`select custom from customer where email_key in ('gil@example.org', 'hal@example.org', 'ida@example.org') order by email_key`));
+  expect(rows.map((row) => row.custom)).toEqual([{ seen_on: '2025-12-31', born_on: '1990-04-05' }, { seen_on: '12/31/2025' }, { seen_on: '2026-02-01T15:05:00', born_on: '1990-04-05' }]);
+  const fields = (await member.get('/fields')).body.data as { key: string; type: string }[];
+  expect(fields.filter((field) => /_on$/.test(field.key)).map((field) => field.type)).toEqual(['date', 'date']);
+  expect((await member.post(`/imports/${body.id}/start`, { columns: [{ header: 'x', target: 'email', type: 'text', datePattern: 'DD-YY' }] })).body.errors[0].field).toBe('columns[0].datePattern');
+});
+
+test('an upload that is discarded loses its file at once; ended ones lose theirs after seven days and the history says so', async () => {
+  const { body: unwanted } = await upload('email\nkim@example.org\n');
+  expect(kept()).toContainEqual(expect.stringContaining(unwanted.id));
+  expect((await member.post(`/imports/${unwanted.id}/cancel`)).body).toMatchObject({ state: 'cancelled', startedAt: null, fileRemovedAt: expect.any(String) });
+  expect(kept()).not.toContainEqual(expect.stringContaining(unwanted.id));
+  expect((await member.get(`/imports/${unwanted.id}/preview`)).status).toBe(409);
+
+  const { body: old } = await upload('email\nlea@example.org\nbad\n', 'start=true');
+  const { body: never } = await upload('email\nmia@example.org\n');
+  const { body: fresh } = await upload('email\nnat@example.org\nbad\n', 'start=true');
+  for (const { id } of [old, fresh]) await ended(id);
+  const sweep = () => api.container.tenants.use(api.orgId, ({ sql }) => removeOldFiles(sql, { FERMATA_STATE_DIR: state }, api.orgId));
+  expect(await sweep()).toBe(0);
+  await api.container.tenants.use(api.orgId, ({ sql }) => sql.run(`update import_job set created_at = created_at - interval '7 days 1 minute', ended_at = ended_at - interval '7 days 1 minute' where id = any($1)`, [[old.id, never.id]]));
+  expect(await sweep()).toBe(2);
+  expect(kept().filter((name) => name.includes(old.id) || name.includes(never.id))).toEqual([]);
+  expect(kept().filter((name) => name.includes(fresh.id))).toHaveLength(2);
+  expect((await member.get(`/imports/${old.id}`)).body).toMatchObject({ state: 'completed', created: 1, skipped: 1, fileRemovedAt: expect.any(String) });
+  expect((await member.get(`/imports/${never.id}`)).body).toMatchObject({ state: 'cancelled', problem: 'It was never started, so its file was removed.' });
+  expect((await member.get(`/imports/${old.id}/rejected`)).body.detail).toMatch(/kept for 7 days.*removed/);
+  expect((await member.get(`/imports/${fresh.id}/rejected`)).status).toBe(200);
+});
+
+test('a list that was deleted after the upload gets nobody; the history keeps its name', async () => {
+  const { body } = await upload('email\nola@example.org\n', 'listName=Short-lived');
+  expect((await member.delete(`/lists/${body.list.id}`)).status).toBe(204);
+  await member.post(`/imports/${body.id}/start`);
+  expect(await ended(body.id)).toMatchObject({ state: 'completed', created: 1, list: { id: null, name: 'Short-lived' } });
+});
+
+test('a file that belongs to no import goes after a day', async () => {
+  const folder = join(state, 'imports', api.orgId);
+  const orphan = join(folder, `${randomUUID()}.csv`);
+  writeFileSync(orphan, 'email\n');
+  const sweep = () => api.container.tenants.use(api.orgId, ({ sql }) => removeOldFiles(sql, { FERMATA_STATE_DIR: state }, api.orgId));
+  await sweep();
+  expect(existsSync(orphan)).toBe(true);
+  utimesSync(orphan, new Date(), new Date(Date.now() - 25 * 3_600_000));
+  await sweep();
+  expect(existsSync(orphan)).toBe(false);
 });
 
 test('a file with only a header is completed with 0 rows', async () => {

@@ -6,7 +6,9 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createServices, type Services } from '../../api/services.ts';
+import { createAddressHash } from '../../infra/customers/erasure.ts';
 import { importFiles } from '../../infra/imports/files.ts';
+import { liveIndex } from '../../search/versions.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
 
@@ -79,6 +81,61 @@ test('a suppressed address stays suppressed when it is uploaded', async () => {
   const [found] = (await services.customers.list(organization.orgId, { limit: 10, search: 'never@' })).data;
   expect(found).toMatchObject({ mailable: false, isUnsubscribed: true, suppressionStatus: 'suppressed' });
 }, 60_000);
+
+test('who was erased and suppressed stays suppressed when she is uploaded, and a stranger beside her is not', async () => {
+  const { orgId, container } = organization;
+  const hash = createAddressHash(container.secrets)('erased@example.org');
+  await container.tenants.use(orgId, ({ sql }) => sql.run(`insert into suppression_hash (hash, reason, source) values ($1, 'complaint', 'webhook')`, [hash]));
+  await ended((await upload('email\nErased@Example.org\nnew@example.org\n')).id);
+  await container.tenants.use(orgId, async ({ sql }) => {
+    expect(await sql.rows(`select email_key, mailable from customer where email_key in ('erased@example.org', 'new@example.org') order by 1`)).toEqual([{ email_key: 'erased@example.org', mailable: false }, { email_key: 'new@example.org', mailable: true }]);
+    expect(await sql.rows(`select reason, source from suppression where email_key = 'erased@example.org'`)).toEqual([{ reason: 'complaint', source: 'webhook' }]);
+    expect(await sql.rows('select 1 from suppression_hash')).toEqual([]);
+  });
+}, 60_000);
+
+test('customers know the imports that wrote them, and only those', async () => {
+  const written = async () => organization.container.tenants.use(organization.orgId, async ({ sql }) => {
+    const row = await sql.first<{ imports: number[]; version: number }>(`select imports, version from customer where email_key = 'often@example.org'`);
+    return row && { files: (await sql.rows<{ file: string }>('select file_name as file from import_job where no = any($1) order by no', [row.imports])).map(({ file }) => file), version: row.version };
+  });
+  const named = (fileName: string, content: string, listName?: string) =>
+    services.imports.upload(organization.orgId, 'Ada', Readable.from([Buffer.from(content)]), { fileName, start: true, ...(listName === undefined ? {} : { listName }) });
+  await ended((await named('one.csv', 'email,city\noften@example.org,Rome\n')).id);
+  await ended((await named('same.csv', 'email,city\noften@example.org,Rome\n')).id);
+  expect(await written()).toEqual({ files: ['one.csv'], version: 1 });
+  await ended((await named('list.csv', 'email,city\noften@example.org,\n', 'Often')).id);
+  await ended((await named('city.csv', 'email,city\noften@example.org,Oslo\n', 'Often')).id);
+  expect(await written()).toEqual({ files: ['one.csv', 'list.csv', 'city.csv'], version: 3 });
+}, 60_000);
+
+test('the same file imported by two people at once: everybody once, no deadlock, the counts add up', async () => {
+  const rows = Array.from({ length: 30_000 }, (_, i) => `twin${(i * 7_919) % 30_000}@example.net,Name ${i % 30_000}`);
+  const content = `email,nick_twin\n${rows.join('\n')}\n`;
+  const jobs = await Promise.all((await Promise.all([upload(content, { listName: 'Twins' }), upload(content, { listName: 'Twins' })])).map(({ id }) => ended(id)));
+  expect(jobs).toMatchObject([{ state: 'completed', rowsTotal: 30_000, rowsDone: 30_000, skipped: 0, problem: null }, { state: 'completed', rowsTotal: 30_000, rowsDone: 30_000, skipped: 0, problem: null }]);
+  expect(jobs[0]!.created + jobs[1]!.created).toBe(30_000);
+  expect(jobs[0]!.updated + jobs[1]!.updated).toBe(30_000);
+  await organization.container.tenants.use(organization.orgId, async ({ sql }) => {
+    expect(await sql.first(`select count(*)::int as people, count(distinct email_key)::int as addresses from customer where email_key like 'twin%'`)).toEqual({ people: 30_000, addresses: 30_000 });
+    expect(await sql.first(`select count(*)::int as n from list_member m join list l on l.id = m.list_id where l.name = 'Twins'`)).toEqual({ n: 30_000 });
+    expect(await sql.rows(`select count(*)::int as n from custom_field where key = 'nick_twin'`)).toEqual([{ n: 1 }]);
+  });
+}, 120_000);
+
+test('a file that comes in while the index is rebuilt is whole in the new one', async () => {
+  const { orgId, container } = organization;
+  const content = `email,city,tier_rebuilt\n${Array.from({ length: 40_000 }, (_, i) => `rebuilt${i}@example.net,Rebuiltville,${i % 3}`).join('\n')}\n`;
+  const version = () => container.tenants.use(orgId, async (tenant) => (await liveIndex(tenant)).version);
+  const before = await version();
+  const { id } = await upload(content);
+  await container.gateway.startReindex({ orgId, reason: 'rebuild' });
+  expect(await ended(id)).toMatchObject({ state: 'completed', created: 40_000 });
+  await expect.poll(version, { timeout: 60_000 }).toBeGreaterThan(before);
+  const counted = async (field: string, value: unknown) => (await services.segments.count(orgId, { op: 'and', parts: [{ field: 'city', operator: 'equals', value: 'Rebuiltville' }, { field, operator: 'equals', value }] })).total;
+  expect(await counted('tier_rebuilt', 0)).toBe(13_334);
+  expect(await counted('email', 'rebuilt39999@example.net')).toBe(1);
+}, 180_000);
 
 test.for([
   ['a file without an email column', 'name,city\nAda,London\n', /email address/],

@@ -104,6 +104,7 @@ export function columnProblems(kind: ImportKind, columns: readonly ImportColumn[
     if (!(kind === 'suppressions' ? target === 'email' || target === 'note' : key !== null || Object.hasOwn(standardFields, target))) {
       problems.push({ field, message: `There is no field ${target} to import into.` });
     }
+    if (column.datePattern !== null && (key === null || column.type !== 'date')) problems.push({ field: `columns[${i}].datePattern`, message: 'How dates are written is said of columns of the type date only.' });
     const other = seen.get(target);
     if (other !== undefined) {
       problems.push({ field, message: `Columns ${other + 1} and ${i + 1} (“${shortened(columns[other]!.header)}” and “${shortened(column.header)}”) would fill the same field. Leave one of them out or choose another field for it.` });
