@@ -19,9 +19,10 @@ const PAGE_SIZE = 10_000;
 
 /**
  * Waits at most 10 s until what was acknowledged before is searchable.
+ * @returns the index that has it
  * @throws AppError `unavailable` with the lag, or when the index cannot be reached
  */
-export function untilFresh(scope: SearchScope, freshness: Freshness): Promise<void> {
+export function untilFresh(scope: SearchScope, freshness: Freshness): Promise<string> {
   return translating(() => waitUntilSearchable(scope, { ...freshness, patienceMs: COUNT_PATIENCE_MS }));
 }
 

@@ -4,7 +4,7 @@ import { refuse } from '#domain/shared/errors.ts';
 import { alive, anyOf, ask, both, linesOf, streamIds, untilFresh, without, type Query } from './ask.ts';
 import { compile } from './compile.ts';
 import { readRuleContext } from './context.ts';
-import { asksForSent, waitUntilSearchable, type FreshnessOptions } from './freshness.ts';
+import { asksForSent, readFresh, waitUntilSearchable, type FreshnessOptions } from './freshness.ts';
 import type { SearchScope } from './scope.ts';
 import { liveIndex } from './versions.ts';
 
@@ -33,9 +33,8 @@ export interface AudienceEstimate {
  * @throws AppError `invalid` when a target is gone or its rule cannot be asked
  */
 export async function* streamCustomerIds(scope: SearchScope, targets: readonly AudienceTarget[], options: Pick<FreshnessOptions, 'onWait'> = {}): AsyncIterable<number[]> {
-  const audience = await readAudience(scope, targets);
-  if (audience.included.length === 0) return;
-  await waitUntilSearchable(scope, { ...options, sent: audience.sent });
+  if (!targets.some((target) => target.mode === 'include')) return;
+  const audience = await readFresh(() => readAudience(scope, targets), ({ sent }) => waitUntilSearchable(scope, { ...options, sent }));
   yield* streamIds(scope, audience.index, without(both(alive, { term: { mailable: true } }, anyOf(audience.included)), ...audience.excluded));
 }
 
@@ -44,9 +43,8 @@ export async function* streamCustomerIds(scope: SearchScope, targets: readonly A
  * @throws AppError `invalid` when a target is gone or its rule cannot be asked, `unavailable` when the index is behind by more than 10 s
  */
 export async function estimateAudience(scope: SearchScope, targets: readonly AudienceTarget[]): Promise<AudienceEstimate> {
-  const { index, included, excluded, sent } = await readAudience(scope, targets);
-  if (included.length === 0) return { included: 0, duplicates: 0, excluded: 0, suppressed: 0, unsubscribed: 0, bounced: 0, final: 0 };
-  await untilFresh(scope, { sent });
+  if (!targets.some((target) => target.mode === 'include')) return { included: 0, duplicates: 0, excluded: 0, suppressed: 0, unsubscribed: 0, bounced: 0, final: 0 };
+  const { index, included, excluded } = await readFresh(() => readAudience(scope, targets), (asked) => untilFresh(scope, asked));
   const everyone = both(alive, anyOf(included));
   const kept = without(everyone, ...excluded);
   const unsubscribed: Query = { term: { is_unsubscribed: true } };

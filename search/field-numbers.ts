@@ -1,6 +1,6 @@
 import type { estypes } from '@elastic/elasticsearch';
 import { ask, translating, type Query } from './ask.ts';
-import { waitUntilSearchable } from './freshness.ts';
+import { readFresh, waitUntilSearchable } from './freshness.ts';
 import type { SearchScope } from './scope.ts';
 import { liveIndex } from './versions.ts';
 
@@ -22,8 +22,7 @@ const PATIENCE_MS = 3_000;
  * @throws AppError `unavailable` when the index cannot be reached or is behind by more than 3 s
  */
 export async function countFields(scope: SearchScope): Promise<FieldNumbers> {
-  await translating(() => waitUntilSearchable(scope, { patienceMs: PATIENCE_MS }));
-  const { index, catalogue } = await liveIndex(scope);
+  const { index, catalogue } = await readFresh(() => liveIndex(scope), () => translating(() => waitUntilSearchable(scope, { patienceMs: PATIENCE_MS })));
   const typed = catalogue.filter((field) => field.type !== 'text');
   // Without a query of its own each count is read from the index's statistics wherever nothing was deleted; tombstones hold no field.
   const answer = await ask(scope, index, {

@@ -38,16 +38,32 @@ export interface FreshnessOptions extends Freshness {
 /**
  * Returns when every change acknowledged before the call is searchable: no outbox row up to the
  * highest one now is left (twice, as events leave customer rows behind), then one refresh.
+ * @returns the index that has them: a question read for another one, which was live before, would miss some (`readFresh`)
  * @throws AppError `unavailable` with the lag when patience runs out
  */
-export async function waitUntilSearchable(scope: SearchScope, options: FreshnessOptions = {}): Promise<void> {
+export async function waitUntilSearchable(scope: SearchScope, options: FreshnessOptions = {}): Promise<string> {
   const startedAt = performance.now();
   for (let round = 0; round < 2; round++) {
     const highest = (await scope.sql.first<{ id: number | null }>(`select max(id) as id from outbox where ${awaited(options)}`))?.id ?? null;
     if (highest === null) break;
     await untilDrained(scope, highest, startedAt, options);
   }
-  await refreshOnce(scope);
+  const { index } = await liveIndex(scope);
+  await refreshOnce(scope, index);
+  return index;
+}
+
+/**
+ * A question to the index as it is to be asked now: read, waited for, and read anew when another version of the index
+ * took over meanwhile, as changes are not written to the old one any more.
+ * @param read what is asked and of which index
+ * @param wait until everything acknowledged before is in the index it returns (`waitUntilSearchable`)
+ */
+export async function readFresh<Q extends { readonly index: string }>(read: () => Promise<Q>, wait: (question: Q) => Promise<string>): Promise<Q> {
+  for (;;) {
+    const question = await read();
+    if ((await wait(question)) === question.index) return question;
+  }
 }
 
 const awaited = ({ sent }: Freshness) => (sent === true ? 'true' : `topic <> 'sent'`);
@@ -77,9 +93,8 @@ interface Refreshes {
 const refreshes = new WeakMap<object, Map<string, Refreshes>>();
 
 /** One refresh at a time per index; those who ask while one runs share the one after it. */
-async function refreshOnce(scope: SearchScope): Promise<void> {
+async function refreshOnce(scope: SearchScope, customers: string): Promise<void> {
   const { client } = scope.search;
-  const customers = (await liveIndex(scope)).index;
   const byIndex = refreshes.get(client) ?? new Map<string, Refreshes>();
   refreshes.set(client, byIndex);
   const refresh = async () => void (await client.indices.refresh({ index: customers }, PROMPT));

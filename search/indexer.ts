@@ -23,8 +23,8 @@ export interface IndexFailure {
 export interface IndexOptions {
   /** Called after each bulk request. */
   readonly onProgress?: () => void;
-  /** Only this version instead of all that are written: a rebuild. */
-  readonly only?: IndexVersion;
+  /** Only this version instead of all that are written: a rebuild. One that is retired meanwhile gets nothing. */
+  readonly only?: Pick<IndexVersion, 'version'>;
 }
 
 /**
@@ -44,8 +44,9 @@ export async function indexCustomers(scope: SearchScope, ids: readonly number[],
       const chunk = distinct.slice(next, next + BULK_SIZE);
       next += BULK_SIZE;
       const rows = await readCustomerRows(scope, chunk);
-      // After the rows: a version whose building begins between the two reads takes these changes from the rows it reads itself.
-      const targets = options.only === undefined ? await writtenIndexes(scope) : [options.only];
+      // After the rows: a version whose building begins between the two reads takes these changes from the rows it reads itself,
+      // and a catalogue older than a row would leave out a field that was added with it.
+      const targets = (await writtenIndexes(scope)).filter(({ version }) => options.only === undefined || version === options.only.version);
       for (const target of targets) failures.push(...(await write(scope, target, toItems(chunk, rows, target))));
       options.onProgress?.();
     }

@@ -4,7 +4,7 @@ import { AppError } from '#domain/shared/errors.ts';
 import { alive, anyOf, ask, both, idOnly, idsOf, streamIds, totalOf, untilFresh, type Query } from './ask.ts';
 import { compile } from './compile.ts';
 import { readRuleContext, type LiveContext } from './context.ts';
-import { asksForSent, waitUntilSearchable, type FreshnessOptions } from './freshness.ts';
+import { asksForSent, readFresh, waitUntilSearchable, type FreshnessOptions } from './freshness.ts';
 import type { SearchScope } from './scope.ts';
 
 const MAX_WORDS = 10;
@@ -14,16 +14,14 @@ const MAX_WORDS = 10;
  * @throws AppError `invalid` with field paths when the rule cannot be asked, `unavailable` when the index is behind by more than 10 s
  */
 export async function countRule(scope: SearchScope, rule: unknown): Promise<{ mailable: number; total: number }> {
-  const asked = await readRule(scope, rule);
-  await untilFresh(scope, asked);
+  const asked = await readFresh(() => readRule(scope, rule), (question) => untilFresh(scope, question));
   const answer = await ask(scope, asked.index, { size: 0, query: both(alive, asked.query), track_total_hits: true, request_cache: false, aggs: { mailable: { filter: { term: { mailable: true } } } } });
   return { total: totalOf(answer), mailable: (answer.aggregations?.['mailable'] as { doc_count: number }).doc_count };
 }
 
 /** Ids of up to `limit` people a rule matches, newest first. Errors as `countRule`. */
 export async function sampleRule(scope: SearchScope, rule: unknown, limit = 10): Promise<number[]> {
-  const asked = await readRule(scope, rule);
-  await untilFresh(scope, asked);
+  const asked = await readFresh(() => readRule(scope, rule), (question) => untilFresh(scope, question));
   return idsOf(await ask(scope, asked.index, { size: limit, query: both(alive, asked.query), sort: [{ id: 'desc' }], track_total_hits: false, ...idOnly }));
 }
 
@@ -45,8 +43,7 @@ export interface CustomerPage {
 
 /** One page of the customer list: ids in order, the sort values to go on from, the count when asked. Errors as `countRule`. */
 export async function searchCustomers(scope: SearchScope, filter: CustomerFilter, page: CustomerPage): Promise<{ ids: number[]; after: (string | number)[] | null; count: number | null }> {
-  const asked = await readFilter(scope, filter);
-  await untilFresh(scope, asked);
+  const asked = await readFresh(() => readFilter(scope, filter), (question) => untilFresh(scope, question));
   const answer = await ask(scope, asked.index, {
     size: page.limit + 1,
     query: asked.query,
@@ -63,8 +60,7 @@ export async function searchCustomers(scope: SearchScope, filter: CustomerFilter
 
 /** How many customers a filter means. Errors as `countRule`. */
 export async function countCustomers(scope: SearchScope, filter: CustomerFilter): Promise<number> {
-  const asked = await readFilter(scope, filter);
-  await untilFresh(scope, asked);
+  const asked = await readFresh(() => readFilter(scope, filter), (question) => untilFresh(scope, question));
   return totalOf(await ask(scope, asked.index, { size: 0, query: asked.query, track_total_hits: true }));
 }
 
@@ -75,8 +71,7 @@ export async function countCustomers(scope: SearchScope, filter: CustomerFilter)
  * @throws AppError `invalid` when the rule cannot be asked
  */
 export async function* streamFiltered(scope: SearchScope, filter: CustomerFilter, options: Pick<FreshnessOptions, 'onWait'> = {}): AsyncIterable<number[]> {
-  const asked = await readFilter(scope, filter);
-  await waitUntilSearchable(scope, { ...options, ...asked });
+  const asked = await readFresh(() => readFilter(scope, filter), ({ sent }) => waitUntilSearchable(scope, { ...options, sent }));
   yield* streamIds(scope, asked.index, asked.query);
 }
 
