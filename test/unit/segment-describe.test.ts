@@ -19,6 +19,8 @@ test.each<[string, Rule]>([
   ['City is “London”', rule('and', london)],
   ['City is “London” and plan is not “premium”', rule('and', london, premium)],
   ['City is “London” and (score is greater than 50 or phone is set)', rule('and', london, rule('or', { field: 'score', operator: 'greater_than', value: 50 }, { field: 'phone', operator: 'is_set' }))],
+  ['(City is “London” or plan is not “premium”) and phone is set', rule('and', rule('or', london, premium), { field: 'phone', operator: 'is_set' })],
+  ['((City is “London” or plan is not “premium”) and phone is set) or is in the list “Friends”', rule('or', rule('and', rule('or', london, premium), { field: 'phone', operator: 'is_set' }), { list: 'l1', in: true })],
   ['Not (city is “London”)', rule('not', london)],
   ['None of (city is “London”; plan is not “premium”)', rule('not', london, premium)],
   ['Score is between 10 and 90', rule('and', { field: 'score', operator: 'between', value: [10, 90] })],

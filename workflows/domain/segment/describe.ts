@@ -13,8 +13,9 @@ export function describeNode(node: Node, context: RuleContext): string {
   return capital(say(node, context, true));
 }
 
+/** Behind an opening bracket too: `(City is …`. */
 function capital(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return words.replace(/^\(*./u, (start) => start.toUpperCase());
 }
 
 function say(node: Node, context: RuleContext, outermost: boolean): string {
