@@ -3,12 +3,13 @@ import type { Campaign, CampaignAction, CampaignRow, Progress, Query, Recipient,
 import { Action } from './action.svelte.ts';
 import { LiveStream } from './live.svelte.ts';
 import { Resource, Rows } from './resource.svelte.ts';
+import { Pages } from './table.svelte.ts';
 
 export type Move = Exclude<CampaignAction, 'edit' | 'test' | 'launch' | 'delete'>;
 
 const act = (id: string, move: Move): Promise<Campaign> => post(`/campaigns/{id}/${move}`, { path: { id } });
 
-export class Campaigns extends Rows<CampaignRow, Query<'/campaigns'>> {
+export class Campaigns extends Pages<CampaignRow, Query<'/campaigns'>> {
   constructor() {
     super((query) => get('/campaigns', { query }));
   }

@@ -11,7 +11,7 @@ export const campaigns = {
   namePlaceholder: 'Spring offer',
   nameHelp: 'Only your team sees it.',
   search: 'Search campaigns',
-  anyState: 'Any state',
+  count: (count: number) => plural(count, 'campaign', 'campaigns'),
   archived: 'Archived',
   emptyTitle: 'No campaigns yet',
   emptyText: 'A campaign is one message to one audience, sent once. Write it, test it, see to how many it goes, then launch.',
