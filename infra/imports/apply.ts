@@ -1,6 +1,6 @@
 import type { Secrets } from '../secrets.ts';
 import type { Sql, Transaction } from '../db/sql.ts';
-import { holdSuppressions, unhideSuppressions } from '../customers/erasure.ts';
+import { createAddressHash, holdSuppressions, unhideSuppressions } from '../customers/erasure.ts';
 import { upsertCustomers } from './apply-customers.ts';
 import { upsertSuppressions } from './apply-suppressions.ts';
 import { ended, readJob, type Job } from './job.ts';
@@ -46,7 +46,17 @@ async function applyCustomers(tx: Transaction, job: Job, to: number, { table, se
   const keys = await keysThatMayBeHidden(tx, table, job.cursor, to);
   await holdSuppressions(tx, secrets, keys ?? []);
   if (keys === null && (await anyHidden(tx))) throw new Error('somebody was erased in this moment; the batch begins again with her in mind');
+  await takeOutErased(tx, job, to, { table, secrets });
   return (await tx.first<Counted>(upsertCustomers(table, job.options), [job.cursor, to, list?.id ?? null, job.no]))!;
+}
+
+/** People who were erased after the upload: while the file was still being read, their erasure did not see its rows. */
+async function takeOutErased(tx: Transaction, job: Job, to: number, { table, secrets }: Pick<ApplyOptions, 'table' | 'secrets'>): Promise<void> {
+  if ((await tx.first('select 1 as any from erased_address where erased_at > $1 limit 1', [job.createdAt])) === undefined) return;
+  const hashOf = createAddressHash(secrets);
+  const keyByHash = new Map((await keysOf(tx, table, job.cursor, to)).map((key) => [hashOf(key).toString('hex'), key]));
+  const erased = await tx.rows<{ hash: string }>(`select encode(hash, 'hex') as hash from erased_address where erased_at > $1 and hash = any(array(select decode(h, 'hex') from unnest($2::text[]) h))`, [job.createdAt, [...keyByHash.keys()]]);
+  if (erased.length > 0) await tx.run(`delete from ${table} where no > $1 and no <= $2 and email_key = any($3)`, [job.cursor, to, erased.map(({ hash }) => keyByHash.get(hash)!)]);
 }
 
 async function applySuppressions(tx: Transaction, job: Job, to: number, { table, secrets }: ApplyOptions): Promise<Counted> {
@@ -59,6 +69,10 @@ async function applySuppressions(tx: Transaction, job: Job, to: number, { table,
 /** The addresses of the batch, or null while nobody is hidden behind a hash: then they need not travel. */
 async function keysThatMayBeHidden(tx: Transaction, table: string, after: number, to: number): Promise<string[] | null> {
   if (!(await anyHidden(tx))) return null;
+  return keysOf(tx, table, after, to);
+}
+
+async function keysOf(tx: Transaction, table: string, after: number, to: number): Promise<string[]> {
   return (await tx.rows<{ key: string }>(`select email_key as key from ${table} where no > $1 and no <= $2`, [after, to])).map((row) => row.key);
 }
 

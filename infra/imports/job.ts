@@ -23,12 +23,12 @@ export interface Job {
   readonly options: ImportOptions;
   readonly listId: string | null;
   readonly fileSize: number;
-  readonly createdBy: string;
+  readonly createdAt: Date;
   /** Staged rows up to this one are applied. */
   readonly cursor: number;
 }
 
-const JOB = 'select no, kind, state, options, list_id as "listId", file_size as "fileSize", created_by as "createdBy", cursor_no as cursor from import_job where id = $1';
+const JOB = 'select no, kind, state, options, list_id as "listId", file_size as "fileSize", created_at as "createdAt", cursor_no as cursor from import_job where id = $1';
 
 /** @throws AppError `not_found` */
 export async function readJob(sql: Pick<Sql, 'first'>, importId: string, lock = false): Promise<Job> {

@@ -90,6 +90,17 @@ test('nothing of her is left anywhere, and the counts stay', async () => {
   expect(await sql(`select subject, detail from audit where action = 'customer.erased'`)).toEqual([{ subject: `customer ${id}`, detail: null }]);
 }, 120_000);
 
+test('an upload that was not read yet does not bring back who is erased meanwhile', async () => {
+  const id = await add('between@example.com');
+  const importId = await upload('email\nbetween@example.com\nbeside@example.com\n', '');
+  await sql(`update import_job set state = 'queued' where id = $1`, [importId]);
+  expect((await admin.delete(`/customers/${id}`)).status).toBe(204);
+  await api.container.gateway.startImport({ orgId: api.orgId, importId });
+  expect(await ended(`/imports/${importId}`)).toMatchObject({ state: 'completed', created: 1, updated: 0 });
+  await searched();
+  expect(await tracesOf('between@example.com')).toEqual([]);
+}, 120_000);
+
 test('an unsubscribed customer erased and uploaded again gets no mail, by whatever way she comes', async () => {
   const hidden = (await sql('select 1 from suppression_hash')).length;
   for (const [i, way] of ['file', 'added', 'put', 'batch', 'renamed'].entries()) {
