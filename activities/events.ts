@@ -25,15 +25,14 @@ export async function applyEvents(tenant: Tenant, rows: readonly { readonly id: 
     if (ids.length === 0) return;
     const events = await tx.rows<Event>(
       `select id, type, customer_id as "customerId", mail_no as "mailNo", ordinal, link_no as "linkNo", machine from event where id = any($1) order by id`, [ids]);
+    const leaving = events.filter((event) => event.type === 'unsubscribed' && event.customerId !== null);
+    // Suppressions, then messages, then customers, as everybody locks them: what is kept of a customer holds her row.
+    if (leaving.length > 0) await tx.run('lock table suppression in row exclusive mode');
+    await engage(tx, ids, events.filter((event) => !event.machine && event.mailNo !== null && event.ordinal !== null));
+    if (leaving.length > 0) await tx.run(countUnsubscribed, [ids]);
     const changed = await keepActivity(tx, ids, new Set(events.map((event) => event.type)));
     if (changed.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1)`, [changed]);
-    const human = events.filter((event) => !event.machine && event.mailNo !== null && event.ordinal !== null);
-    await engage(tx, ids, human);
-    const leaving = events.filter((event) => event.type === 'unsubscribed' && event.customerId !== null);
-    if (leaving.length > 0) {
-      await tx.run(countUnsubscribed, [ids]);
-      await suppress(tx, { customerIds: leaving.map((event) => event.customerId!), reason: 'unsubscribed', source: 'tracking_link', causes: leaving.map(() => '') });
-    }
+    if (leaving.length > 0) await suppress(tx, { customerIds: leaving.map((event) => event.customerId!), reason: 'unsubscribed', source: 'tracking_link', causes: leaving.map(() => '') });
   });
 }
 

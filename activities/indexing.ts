@@ -18,9 +18,11 @@ const STAY_MS = 60_000;
 const ROUND_IDS = 15_000;
 
 /**
- * Sent mail is applied in its own rounds, when nothing else waits; while more keeps arriving at most this much a second,
- * so that the index follows a fast campaign without taking the processors it sends with.
+ * Sent mail is applied in its own rounds, when nothing else waits or when it has waited this long, as opens and clicks may
+ * never pause; while more keeps arriving at most this much a second, so that the index follows a fast campaign without
+ * taking the processors it sends with.
  */
+const SENT_WAITS_MS = 2_000;
 const SENT_IDS = 1_000;
 const SENT_PAUSE_MS = 500;
 const SENT_IS_OVER_MS = 2_000;
@@ -60,6 +62,7 @@ export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>
       const startedAt = performance.now();
       let done = 0;
       let quietSince = startedAt;
+      let sentAt = startedAt;
       while (performance.now() - startedAt < STAY_MS && !isStopping()) {
         context.heartbeat(done);
         context.cancellationSignal.throwIfAborted();
@@ -67,15 +70,16 @@ export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>
         done += taken;
         if (taken > 0) {
           quietSince = performance.now();
-          continue;
+          if (quietSince - sentAt < SENT_WAITS_MS) continue;
         }
         const sent = await tenants.use(orgId, applySentRound);
+        sentAt = performance.now();
         done += sent.taken;
         if (sent.taken > 0) {
-          quietSince = performance.now();
-          if (sent.isFlowing) await sleep(SENT_PAUSE_MS);
-          continue;
+          quietSince = sentAt;
+          if (sent.isFlowing && taken === 0) await sleep(SENT_PAUSE_MS);
         }
+        if (taken + sent.taken > 0) continue;
         if (performance.now() - quietSince > LINGER_MS) return { done, left: false };
         await sleep(POLL_MS);
       }
