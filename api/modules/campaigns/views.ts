@@ -3,7 +3,8 @@ import { allowedActions, type CampaignAction } from '#domain/campaign/status.ts'
 import type { Role } from '#domain/access.ts';
 import type { Campaign } from '../../../infra/db/organization/entities/campaign.ts';
 
-export const target = z.strictObject({ kind: z.enum(['list', 'segment']), id: z.uuid(), mode: z.enum(['include', 'exclude']).default('include') });
+// Written in small letters, as the index and the search for uses compare ids as texts.
+export const target = z.strictObject({ kind: z.enum(['list', 'segment']), id: z.uuid().toLowerCase(), mode: z.enum(['include', 'exclude']).default('include') });
 const state = z.enum(['draft', 'scheduled', 'running', 'paused', 'completed', 'failed', 'cancelled']);
 const actions = ['edit', 'test', 'launch', 'pause', 'resume', 'cancel', 'duplicate', 'archive', 'unarchive', 'delete'] as const satisfies readonly CampaignAction[];
 
