@@ -8,6 +8,9 @@ type Query = estypes.QueryDslQueryContainer;
 
 const nobody: Query = { match_none: {} };
 
+/** Values of one query: the index is set up for these many (`index.max_terms_count`). */
+export const MAX_TERMS = 65_536;
+
 /**
  * A rule as a query: the index gives the same people `evaluate()` says yes to.
  * Erased customers are not left out here; `population.ts` adds that to every search.
@@ -46,7 +49,10 @@ function askParts(parts: readonly Node[], isAnd: boolean, context: RuleContext):
     if (found === null || found.negated !== isAnd) queries.push(ask(part, context));
     else for (const value of found.values) values.set(found.field, (values.get(found.field) ?? new Set()).add(value));
   }
-  for (const [field, each] of values) queries.push(turned(each.size === 1 ? { term: { [field]: [...each][0]! } } : { terms: { [field]: [...each] } }, isAnd));
+  for (const [field, each] of values) {
+    const all = [...each];
+    for (let i = 0; i < all.length; i += MAX_TERMS) queries.push(turned(all.length === 1 ? { term: { [field]: all[0]! } } : { terms: { [field]: all.slice(i, i + MAX_TERMS) } }, isAnd));
+  }
   return queries;
 }
 

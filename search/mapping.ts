@@ -1,6 +1,7 @@
 import type { Client, estypes } from '@elastic/elasticsearch';
 import { mailEvents } from '#domain/customer/activity.ts';
 import { slots } from '#domain/customer/fields.ts';
+import { MAX_TERMS } from './compile.ts';
 import { customerAlias, customerIndex } from './names.ts';
 import type { SearchScope } from './scope.ts';
 
@@ -65,7 +66,7 @@ export async function createIndexVersion(client: Client, orgId: string, version:
     await client.indices.create({
       index: customerIndex(orgId, version),
       mappings: customerMapping(),
-      settings: { number_of_shards: shards, auto_expand_replicas: '0-1', refresh_interval: '5s', 'index.max_terms_count': 65_536 },
+      settings: { number_of_shards: shards, auto_expand_replicas: '0-1', refresh_interval: '5s', 'index.max_terms_count': MAX_TERMS },
     });
   } catch (error) {
     if (!isAlreadyThere(error)) throw error;

@@ -20,7 +20,9 @@ export async function countWithReasons(tenant: Tenant, rule: unknown): Promise<{
   const context = await readRuleContext(tenant, rule);
   refuseProblems(checkRule(rule, context));
   const asked = rule as Rule;
-  const [count, filled] = await Promise.all([countRule(tenant, asked), filledFields(tenant, asked, context)]);
+  const count = await countRule(tenant, asked);
+  // After the count, which waited for the index: a field that was filled a moment ago is not called empty.
+  const filled = await filledFields(tenant, asked, context);
   return { ...count, warnings: adviseRule(asked, context, filled), causes: count.mailable > 0 ? [] : await causesOf(tenant, asked, context, count.total) };
 }
 
