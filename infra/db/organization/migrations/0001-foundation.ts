@@ -477,6 +477,7 @@ create table caught_mail (
   source bytea not null
 );
 create index caught_mail_recipient on caught_mail (recipient);
+create index caught_mail_recipients on caught_mail using gin (string_to_array(lower(recipient), ', '));
 
 create table audit (
   id bigint generated always as identity primary key,
@@ -486,4 +487,5 @@ create table audit (
   subject text,
   detail jsonb
 );
+create index audit_subject on audit (subject);
 `;
