@@ -65,7 +65,7 @@ export function createCampaignService(container: Container) {
   }
 
   async function checksOf(tenant: Tenant, campaign: CampaignRecord) {
-    const fields = await tenant.sql.rows<{ key: string }>('select key from custom_field');
+    const fields = await tenant.sql.rows<{ key: string }>('select key from custom_field where not removing');
     const connection = campaign.connectionId === null ? undefined
       : await tenant.sql.first<{ enabled: boolean; health: string; healthReason: string | null }>('select enabled, health, health_reason as "healthReason" from connection where id = $1', [campaign.connectionId]);
     const hasAudience = campaign.targets.some((target) => target.mode === 'include');
