@@ -23,7 +23,6 @@ export const audience = {
     activity: 'Activity, last 30 days',
     noActivity: 'Nothing has been sent yet. The chart fills with the first campaign.',
     running: 'Running and scheduled',
-    nothingRunning: 'No campaign is running.',
     start: 'Send your first campaign',
     startText: 'Six steps from a file of addresses to mail you can read. Everything stays on this machine: the mail catcher keeps what is sent.',
     progress: (done: number, all: number) => `${done} of ${all} done`,

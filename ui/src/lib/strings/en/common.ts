@@ -43,7 +43,6 @@ export const common = {
   openInTemporal: 'Open in Temporal',
   table: 'Table',
   chart: 'Chart',
-  today: 'Today',
 };
 
 export const states = {
@@ -51,7 +50,7 @@ export const states = {
   uploaded: 'Uploaded', queued: 'Queued', validating: 'Validating', collecting: 'Collecting', provisioning: 'Preparing',
   pending: 'Pending', sending: 'Sending', sent: 'Sent', skipped: 'Skipped', in_doubt: 'In doubt',
   mailable: 'Mailable', suppressed: 'Suppressed', unsubscribed: 'Unsubscribed', bounced: 'Bounced', active: 'Active', invited: 'Invited',
-  healthy: 'Healthy', ok: 'Healthy', broken: 'Broken', degraded: 'Degraded', unknown: 'Not used yet', untested: 'Not tested', disabled: 'Disabled',
+  healthy: 'Healthy', ok: 'Healthy', broken: 'Broken', degraded: 'Degraded', unknown: 'Not used yet', disabled: 'Disabled',
   hard_bounce: 'Hard bounce', soft_bounce: 'Soft bounce', complaint: 'Complaint', manual: 'Manual', list_import: 'List import',
   webhook: 'Webhook', tracking_link: 'Unsubscribe link', csv_import: 'CSV import', api: 'API', import: 'Import',
   resolving: 'Resolving the audience', retrying: 'Retrying', waiting_for_limit: 'Waiting for a limit', testing: 'Testing', waiting: 'Waiting', sending_winner: 'Sending the winner',

@@ -193,7 +193,6 @@ export const fields = {
   deleteTitle: (label: string) => `Delete ${label}?`,
   deleteConsequence: (filled: number | null) => (filled === null ? 'The field is deleted with the values customers have in it. This cannot be undone.' : `The field is deleted with its values of ${people(filled)}. This cannot be undone.`),
   deleted: 'Field deleted. Its values are taken away in the background.',
-  inUse: 'Used, so it cannot be deleted',
   noNumbers: 'The numbers cannot be shown at the moment.',
   progress: {
     title: 'New types are being read',

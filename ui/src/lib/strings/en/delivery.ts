@@ -9,7 +9,7 @@ export const delivery = {
     vendors: { catcher: 'Mail catcher', smtp: 'Generic SMTP' } as Record<string, string>,
     secures: { starttls: 'STARTTLS', tls: 'TLS', none: 'None' } as Record<string, string>,
     health: 'Health', server: 'Server', sender: 'Sender', usedBy: 'Used by', usedByCount: (n: number) => (n === 1 ? '1 campaign' : `${n} campaigns`), builtIn: 'Built in',
-    test: 'Test Connection', testDetail: 'Signs in and sends one simple mail.', recipient: 'Recipient', sendTest: 'Send Test', reply: 'Server reply', succeeded: 'It works. The mail was accepted.', stage: 'Stopped at',
+    test: 'Test Connection', testDetail: 'Signs in and sends one simple mail.', recipient: 'Recipient', sendTest: 'Send Test', reply: 'Server reply', succeeded: 'It works. The mail was accepted.',
     saved: 'Connection saved.', delete: 'Delete', deleteTitle: (name: string) => `Delete “${name}”?`, deleteConsequence: 'Its credentials are destroyed. Campaigns that were sent through it keep their reports.', deleted: 'Connection deleted.',
     emptyTitle: 'No connections', emptyText: 'Without a connection no campaign can launch. Add the SMTP server your mail goes through.',
   },

@@ -35,7 +35,6 @@ export const segments = {
   leave: {
     title: 'Leave without saving?',
     text: 'What you changed in this segment is lost.',
-    stay: 'Keep editing',
     leave: 'Leave without saving',
   },
   conflict: {
@@ -77,7 +76,6 @@ export const segments = {
 
   subject: {
     label: 'Field',
-    pick: 'Choose a field',
     search: 'Search fields, events, lists and segments',
     nothing: 'Nothing has this name. New fields come with an upload, or under Fields.',
     groups: { standard: 'Standard fields', custom: 'Custom fields', events: 'What they did with your mail', customEvents: 'Custom events', lists: 'Lists', segments: 'Segments', system: 'System' },
@@ -117,7 +115,7 @@ export const segments = {
     times: 'Times', timesUnit: 'times',
     filter: 'Which mail',
     anyMail: 'any mail', campaign: 'campaign', journey: 'journey',
-    chooseCampaign: 'Choose a campaign', chooseJourney: 'Choose a journey', anyStep: 'any step', step: 'Step',
+    chooseCampaign: 'Choose a campaign', step: 'Step',
     when: 'When', anyTime: 'at any time', inLast: 'in the last', last: 'How many', unit: 'Unit',
     units: { MINUTE: 'minutes', HOUR: 'hours', DAY: 'days', WEEK: 'weeks', MONTH: 'months', YEAR: 'years' } satisfies Record<WindowUnit, string>,
     machine: 'Include machines',

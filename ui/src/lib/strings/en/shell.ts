@@ -32,7 +32,6 @@ export const shell = {
   dark: 'Dark',
   system: 'System',
   running: 'Running work',
-  nothingRunning: 'Nothing is running.',
   ready: 'Ready to download',
   putAway: (name: string) => `Put ${name} away`,
   cancelWork: (name: string) => `Cancel ${name}`,
