@@ -66,12 +66,13 @@ async function isNeeded(scope: RebuildScope, reason: RebuildReason, shards: numb
 export async function backfillStep(scope: RebuildScope, onProgress: () => void): Promise<{ left: boolean; failures: IndexFailure[] }> {
   const target = await buildingIndex(scope);
   if (target === null) return { left: false, failures: [] };
-  const ids = (await scope.sql.rows<{ id: number }>(
-    'select id from customer where id > (select cursor_id from search_index where version = $1) order by id limit $2', [target.version, STEP])).map((row) => row.id);
+  const cursor = (await scope.sql.first<{ id: number }>('select cursor_id as id from search_index where version = $1', [target.version]))?.id ?? 0;
+  const ids = (await scope.sql.rows<{ id: number }>('select id from customer where id > $1 order by id limit $2', [cursor, STEP])).map((row) => row.id);
   const last = ids.at(-1);
   if (last === undefined) return { left: false, failures: [] };
   const failures = await indexCustomers(scope, ids, { only: target, onProgress });
-  await scope.sql.run('update search_index set cursor_id = $2, customers_done = customers_done + $3 where version = $1', [target.version, last, ids.length]);
+  // An attempt that was given up and goes on all the same moves nothing.
+  await scope.sql.run('update search_index set cursor_id = $3, customers_done = customers_done + $4 where version = $1 and cursor_id = $2', [target.version, cursor, last, ids.length]);
   return { left: true, failures };
 }
 

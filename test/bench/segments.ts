@@ -4,7 +4,6 @@ import { resolveAudience } from '../../activities/audience.ts';
 import type { Tenant } from '../../infra/tenancy/registry.ts';
 import { estimateAudience, type AudienceTarget } from '../../search/audience.ts';
 import { countRule, searchCustomers } from '../../search/population.ts';
-import { backfillStep, beginRebuild, handOver } from '../../search/rebuild.ts';
 import { liveIndex } from '../../search/versions.ts';
 import { createTestOrganization } from '../support/organization.ts';
 import { startWorker } from '../support/worker-process.ts';
@@ -79,18 +78,16 @@ try {
 }
 process.exit(0);
 
-/** The rebuild of the product, step by step, as its workflow does it. */
+/** The rebuild of the product: its workflow in the worker process, from the first customer to the handover. */
 async function build(tenant: Tenant): Promise<void> {
-  await beginRebuild(tenant, 'rebuild');
+  const { version } = await liveIndex(tenant);
   const started = performance.now();
-  for (let left = true; left; ) {
-    const step = await backfillStep(tenant, () => undefined);
-    if (step.failures.length > 0) throw new Error(`refused: ${step.failures[0]!.reason}`);
-    left = step.left;
-    const { done } = (await tenant.sql.first<{ done: number }>(`select customers_done as done from search_index where state = 'building'`))!;
-    if (done % 240_000 === 0) progress(`${done} documents, ${Math.round(done / ((performance.now() - started) / 1_000))}/s`);
+  await container.gateway.startReindex({ orgId, reason: 'rebuild' });
+  for (let shown = 0; (await liveIndex(tenant)).version === version; await sleep(200)) {
+    const done = (await tenant.sql.first<{ done: number }>(`select customers_done as done from search_index where state = 'building'`))?.done ?? 0;
+    if (done - shown < 240_000) continue;
+    progress(`${(shown = done)} documents, ${Math.round(done / ((performance.now() - started) / 1_000))}/s`);
   }
-  await handOver(tenant, () => undefined);
 }
 
 /** Background merges of the build would be measured with the first questions. */
