@@ -26,7 +26,7 @@ export const common = {
   description: 'Description',
   requestId: 'Request',
   loadFailed: 'This could not be loaded',
-  partMissing: 'This part could not be loaded. Check the connection, or reload the page.',
+  partMissing: 'This part could not be loaded. Check the connection, then reload the page.',
   notFound: 'Not found',
   notFoundDetail: 'It may have been deleted, or it belongs to another organization.',
   toDashboard: 'Go to the dashboard',
