@@ -93,7 +93,7 @@ async function answer(route: AnyRoute, req: Request, res: Response, options: Mou
   const requestId = res.get('X-Request-Id') ?? '';
   const context = {
     ...validate(route, req),
-    org: identity?.org ?? '', role: identity?.role ?? 'member',
+    org: identity?.org ?? '', role: identity?.role ?? 'member', scopes: identity?.scopes ?? null,
     actor: identity?.actor ?? { kind: 'user', id: '', name: '', email: null },
     requestId, services: options.services, req, res,
   } as RouteContext<unknown, unknown, unknown>;

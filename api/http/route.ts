@@ -20,6 +20,8 @@ export interface RouteContext<Params, Query, Body> {
   /** The organization, from the session or key alone. */
   readonly org: string;
   readonly role: Role;
+  /** Of an API key, for what its route's own scope does not decide; null for people, whose role decides alone. */
+  readonly scopes: readonly string[] | null;
   readonly actor: Actor;
   readonly requestId: string;
   readonly services: Services;

@@ -1,15 +1,18 @@
 import type { Capability } from '#domain/access.ts';
 import type { CustomerFilter } from '../../search/population.ts';
 
-/** What can be exported, and who may: people's own data wants the right to export, reports the right to see them. */
+/**
+ * What can be exported, and who may: people's own data wants the right to export, reports the right to see them.
+ * A key needs the scope by which it could read the same, besides the one for exports.
+ */
 export const exportKinds = {
-  customers: 'customers.export',
-  list: 'customers.export',
-  segment: 'customers.export',
-  suppressions: 'suppression.manage',
-  events: 'campaigns.view',
-  recipients: 'campaigns.view',
-} as const satisfies Record<string, Capability>;
+  customers: { capability: 'customers.export', scope: 'customers:read' },
+  list: { capability: 'customers.export', scope: 'customers:read' },
+  segment: { capability: 'customers.export', scope: 'customers:read' },
+  suppressions: { capability: 'suppression.manage', scope: 'suppression:read' },
+  events: { capability: 'campaigns.view', scope: 'reports:read' },
+  recipients: { capability: 'campaigns.view', scope: 'reports:read' },
+} as const satisfies Record<string, { readonly capability: Capability; readonly scope: string }>;
 
 export type ExportKind = keyof typeof exportKinds;
 

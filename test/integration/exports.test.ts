@@ -178,6 +178,22 @@ test('members export suppressions and reports, not people, and do not see who do
   expect((await member.get('/exports?limit=200')).body.data.map((row: { kind: string }) => row.kind)).not.toContain('customers');
 });
 
+test('a key exports only what its scopes let it read, and sees no other exports', async () => {
+  const keyFor = async (...scopes: string[]) => api.client({ authorization: `Bearer ${(await admin.post('/api-keys', { name: scopes.join(), scopes })).body.key}` });
+  const [customers, suppressions] = [await keyFor('customers:read'), await keyFor('customers:read', 'suppression:write')];
+  for (const [kind, scope] of [['suppressions', 'suppression:read'], ['events', 'reports:read'], ['recipients', 'reports:read']]) {
+    expect((await customers.post('/exports', { kind })).body).toMatchObject({ status: 403, detail: `This API key lacks the scope ${scope}.` });
+  }
+  expect((await suppressions.post('/exports', { kind: 'suppressions' })).status).toBe(202);
+  const id = await start({ kind: 'suppressions' });
+  await ended(id);
+  expect((await suppressions.get(`/exports/${id}/file`)).status).toBe(200);
+  for (const path of ['', '/file', '/live']) expect((await customers.get(`/exports/${id}${path}`)).status).toBe(404);
+  expect((await customers.post(`/exports/${id}/cancel`)).status).toBe(404);
+  const kinds = new Set((await customers.get('/exports?limit=200')).body.data.map((row: { kind: string }) => row.kind));
+  expect([...kinds].sort()).toEqual(['customers', 'list', 'segment']);
+});
+
 test('an export of another organization is not there', async () => {
   const otherOrg = (await createTestOrganization({ container: api.container })).orgId;
   const bob = await api.signIn('owner', otherOrg);

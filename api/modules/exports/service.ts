@@ -12,6 +12,7 @@ import { newId } from '../../../infra/ids.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { workflowIds } from '../../../workflows/contracts.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
+import { covers, type Identity } from '../../http/session.ts';
 import { isEverybody, readFilter, type FilterInput } from '../customers/filter.ts';
 import { EXPORT, kinds, toExportView, type ExportRecord } from './views.ts';
 
@@ -28,6 +29,14 @@ export interface ExportRequest {
   readonly raw: boolean;
 }
 
+/** Who asks; what she may not export is not there for her. */
+interface Asker extends Pick<Identity, 'scopes'> {
+  readonly role: Role;
+}
+
+const hasScope = ({ scopes }: Asker, kind: ExportKind) => scopes === null || covers(scopes, exportKinds[kind].scope);
+const mayExport = (by: Asker, kind: ExportKind) => allows(by.role, exportKinds[kind].capability) && hasScope(by, kind);
+
 /** What each kind is about: `needs` must be given, `takes` may. */
 const about: Record<ExportKind, { readonly needs?: 'listId' | 'segmentId' | 'campaignId'; readonly takes: readonly ('campaignId' | 'filter' | 'ids')[] }> = {
   customers: { takes: ['filter', 'ids'] }, list: { needs: 'listId', takes: [] }, segment: { needs: 'segmentId', takes: [] },
@@ -38,17 +47,17 @@ const about: Record<ExportKind, { readonly needs?: 'listId' | 'segmentId' | 'cam
 export function createExportService(container: Pick<Container, 'tenants' | 'gateway' | 'config' | 'logger'>) {
   const { tenants, gateway, config, logger } = container;
   const view = (orgId: string, row: ExportRecord) => toExportView(row, EXPORT_KEPT_DAYS, gateway.workflowUrl(workflowIds.export(orgId, row.id)));
-  /** What a role may not export is not there for it. */
-  const one = async (sql: Sql, role: Role, id: string) => {
+  const one = async (sql: Sql, by: Asker, id: string) => {
     const row = await sql.first<ExportRecord>(`${EXPORT} where id = $1`, [id]);
-    if (row === undefined || !allows(role, exportKinds[row.kind])) throw notFound('export');
+    if (row === undefined || !mayExport(by, row.kind)) throw notFound('export');
     return row;
   };
 
   return {
-    /** @throws AppError `forbidden` by role and kind, `invalid` for what does not exist or does not belong to the kind */
-    start: (orgId: string, by: { readonly role: Role; readonly name: string }, input: ExportRequest) => tenants.use(orgId, async (tenant) => {
-      if (!allows(by.role, exportKinds[input.kind])) throw new AppError('forbidden', `Your role (${by.role}) does not allow this export. Ask an owner or admin.`);
+    /** @throws AppError `forbidden` by role, scopes and kind, `invalid` for what does not exist or does not belong to the kind */
+    start: (orgId: string, by: Asker & { readonly name: string }, input: ExportRequest) => tenants.use(orgId, async (tenant) => {
+      if (!allows(by.role, exportKinds[input.kind].capability)) throw new AppError('forbidden', `Your role (${by.role}) does not allow this export. Ask an owner or admin.`);
+      if (!hasScope(by, input.kind)) throw new AppError('forbidden', `This API key lacks the scope ${exportKinds[input.kind].scope}.`);
       const { title, options } = await readRequest(tenant, input);
       const id = newId();
       await tenant.sql.transaction(async (tx) => {
@@ -57,30 +66,30 @@ export function createExportService(container: Pick<Container, 'tenants' | 'gate
       });
       // The row says what is to be done: without this start the sweep begins it within a minute.
       await gateway.startExport({ orgId, exportId: id }).catch((error: unknown) => logger.warn({ err: error, orgId }, 'an export waits for the sweep'));
-      return view(orgId, await one(tenant.sql, by.role, id));
+      return view(orgId, await one(tenant.sql, by, id));
     }),
 
-    list: (orgId: string, role: Role, query: ListQuery) => tenants.use(orgId, async ({ sql }) => {
-      const allowed = kinds.filter((kind) => allows(role, exportKinds[kind]));
+    list: (orgId: string, by: Asker, query: ListQuery) => tenants.use(orgId, async ({ sql }) => {
+      const allowed = kinds.filter((kind) => mayExport(by, kind));
       const after = decodeCursor(query.cursor, z.tuple([z.uuid()]));
       const rows = await sql.rows<ExportRecord>(`${EXPORT} where kind = any($1) and ($2::uuid is null or id < $2::uuid) order by id desc limit $3`, [allowed, after?.[0] ?? null, query.limit + 1]);
       const count = query.count === true ? { count: (await sql.first<{ n: number }>('select count(*) as n from export_job where kind = any($1)', [allowed]))!.n } : {};
       return { ...toPage(rows, query.limit, (row) => [row.id], (row) => view(orgId, row)), ...count };
     }),
 
-    get: (orgId: string, role: Role, id: string) => tenants.use(orgId, async ({ sql }) => view(orgId, await one(sql, role, id))),
+    get: (orgId: string, by: Asker, id: string) => tenants.use(orgId, async ({ sql }) => view(orgId, await one(sql, by, id))),
 
     /** Stops it, with nothing kept. Ended ones are left as they are. */
-    cancel: (orgId: string, role: Role, id: string) => tenants.use(orgId, async ({ sql }) => {
-      await one(sql, role, id);
+    cancel: (orgId: string, by: Asker, id: string) => tenants.use(orgId, async ({ sql }) => {
+      await one(sql, by, id);
       await sql.run(`update export_job set state = 'cancelled', ended_at = now() where id = $1 and state in ('queued', 'running')`, [id]);
       await gateway.cancelExport({ orgId, exportId: id });
-      return view(orgId, await one(sql, role, id));
+      return view(orgId, await one(sql, by, id));
     }),
 
     /** The file with its name. @throws AppError `not_found` while it is not written and when it is gone */
-    file: (orgId: string, role: Role, id: string) => tenants.use(orgId, async ({ sql }) => {
-      const row = await one(sql, role, id);
+    file: (orgId: string, by: Asker, id: string) => tenants.use(orgId, async ({ sql }) => {
+      const row = await one(sql, by, id);
       const path = exportFiles(config, orgId).file(id);
       const found = row.state === 'completed' && row.fileRemovedAt === null ? await stat(path).catch(() => null) : null;
       if (found === null) throw new AppError('not_found', row.state === 'completed' ? 'The file of this export is gone. Export again.' : 'There is no file of this export yet.');
