@@ -96,8 +96,11 @@ export async function drainRound(tenant: Tenant, alive: () => void): Promise<num
   if (events.length > 0) await applyEvents(tenant, events);
   const changes = rows.filter((row) => row.topic !== 'event');
   if (changes.length > 0) {
-    const failures = await indexCustomers(tenant, changes.flatMap((row) => row.ids), { onProgress: alive });
+    const ids = changes.flatMap((row) => row.ids);
+    const refusedBefore = await tenant.sql.first<{ at: string }>('select max(failed_at)::text as at from index_failure having count(*) > 0');
+    const failures = await indexCustomers(tenant, ids, { onProgress: alive });
     await tenant.sql.transaction(async (tx) => {
+      if (refusedBefore !== undefined) await tx.run('delete from index_failure where customer_id = any($1) and failed_at <= $2', [ids, refusedBefore.at]);
       await keepFailures(tx, failures);
       await tx.run('delete from outbox where id = any($1)', [changes.map((row) => row.id)]);
     });
@@ -105,7 +108,10 @@ export async function drainRound(tenant: Tenant, alive: () => void): Promise<num
   return rows.length;
 }
 
-/** Documents an index refuses for good: kept with the reason, one row a customer. */
+/**
+ * Documents an index refuses for good: kept with the reason, one row a customer, until she is written or a comparison of
+ * everybody does not find her (`forgetFailures`). They are missing from counts, which the metrics and `search check` say.
+ */
 export async function keepFailures(sql: Pick<Sql, 'run'>, failures: readonly IndexFailure[]): Promise<void> {
   if (failures.length === 0) return;
   await sql.run(
@@ -113,6 +119,14 @@ export async function keepFailures(sql: Pick<Sql, 'run'>, failures: readonly Ind
      select distinct on (id) * from unnest($1::bigint[], $2::bigint[], $3::text[]) u(id, version, reason) order by id
      on conflict (customer_id) do update set version = excluded.version, reason = excluded.reason, failed_at = now()`,
     [failures.map((f) => f.customerId), failures.map((f) => f.version), failures.map((f) => f.reason)]);
+}
+
+/**
+ * Forgets whom the index refused, when everybody was compared with it since and those still refused were kept anew.
+ * @param before when the comparison began, by the database's clock
+ */
+export async function forgetFailures(sql: Pick<Sql, 'run'>, before: string): Promise<void> {
+  await sql.run('delete from index_failure where failed_at < $1', [before]);
 }
 
 /** Who was sent what since the last round; their documents follow by an outbox row of the same transaction. */

@@ -5,10 +5,10 @@ import { waitUntilSearchable } from '../search/freshness.ts';
 import { shardsFor } from '../search/mapping.ts';
 import { backfillStep, beginRebuild, handOver, removeRetired } from '../search/rebuild.ts';
 import { compareBuckets, repairBuckets } from '../search/reconcile.ts';
-import { liveIndex } from '../search/versions.ts';
+import { buildingIndex, liveIndex } from '../search/versions.ts';
 import type { ReindexReason } from '../workflows/contracts.ts';
 import { translating } from './errors.ts';
-import { keepFailures } from './indexing.ts';
+import { forgetFailures, keepFailures } from './indexing.ts';
 
 export type ReindexActivities = ReturnType<typeof createReindexActivities>;
 
@@ -50,11 +50,14 @@ export function createReindexActivities({ tenants, gateway }: Pick<Container, 't
 
     handOverIndex: (orgId: string): Promise<void> => working(orgId, async (tenant, goOn) => {
       gateway.nudgeOutbox(orgId);
+      const beganAt = await clock(tenant);
+      const isCompared = (await buildingIndex(tenant)) !== null;
       const failures = await handOver(tenant, () => {
         goOn();
         gateway.nudgeOutbox(orgId);
       });
       await keepFailures(tenant.sql, failures);
+      if (isCompared) await forgetFailures(tenant.sql, beganAt);
     }),
 
     removeRetiredIndexes: (orgId: string): Promise<void> => working(orgId, (tenant) => removeRetired(tenant)),
@@ -64,13 +67,20 @@ export function createReindexActivities({ tenants, gateway }: Pick<Container, 't
       gateway.nudgeOutbox(orgId);
       await waitUntilSearchable(tenant, { sent: true, onWait: () => { goOn(); gateway.nudgeOutbox(orgId); } });
       const live = await liveIndex(tenant);
+      const beganAt = await clock(tenant);
       const differing = await compareBuckets(tenant, live);
       const { repaired, failures } = await repairBuckets(tenant, live, differing, goOn);
       await keepFailures(tenant.sql, failures);
+      await forgetFailures(tenant.sql, beganAt);
       const state = await tenant.sql.first<{ shards: number; customers: number }>(
         `update search_index set checked_at = now() where state = 'live' returning shards, (select count(*) from customer) as customers`);
       if (state !== undefined && state.shards < shardsFor(state.customers)) await gateway.startReindex({ orgId, reason: 'growth' });
       return { differing: differing.length, repaired };
     }),
   });
+}
+
+/** The database's time, as exact as its rows have it. */
+async function clock({ sql }: Tenant): Promise<string> {
+  return (await sql.first<{ at: string }>('select clock_timestamp()::text as at'))!.at;
 }

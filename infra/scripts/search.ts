@@ -30,10 +30,13 @@ try {
   await container.close();
 }
 
-async function check({ gateway }: Container, org: TenantRecord): Promise<void> {
+async function check({ gateway, tenants }: Container, org: TenantRecord): Promise<void> {
   const { differing, repaired } = await gateway.reconcile({ orgId: org.id });
   clearTimeout(isAlone);
   process.stdout.write(`${org.slug}: ${differing === 0 ? 'the index agrees with the tables' : `${differing} of 1,024 ranges differed, ${repaired} customers were written again`}\n`);
+  // Only the kind of reason: what follows it may quote the customer's values.
+  const refusals = await tenants.use(org.id, ({ sql }) => sql.rows<{ reason: string; n: number }>(`select split_part(reason, ':', 1) as reason, count(*)::int as n from index_failure group by 1 order by 2 desc`));
+  for (const { reason, n } of refusals) process.stdout.write(`${org.slug}: ${n} customers are refused by the index and missing from counts (${reason}); the table index_failure says who and why\n`);
 }
 
 async function rebuild({ gateway, tenants }: Container, org: TenantRecord): Promise<void> {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { drainRound } from '../../activities/indexing.ts';
+import { drainRound, forgetFailures, keepFailures } from '../../activities/indexing.ts';
+import { createHealthService } from '../../api/modules/health/service.ts';
 import { addField } from '../../infra/fields/catalogue.ts';
 import type { Tenant } from '../../infra/tenancy/registry.ts';
 import { indexCustomers } from '../../search/indexer.ts';
@@ -139,4 +140,41 @@ test('who is written for one version alone has the fields that came after it was
     expect(await indexCustomers(tenant, [6], { only: before })).toEqual([]);
   });
   expect(await count('late', 'equals', 7)).toBe(1);
+}, 60_000);
+
+/** Documents of these customers reach the index in a shape it refuses. */
+const spoiling = (...ids: number[]) => (tenant: Tenant): Tenant => {
+  const client = Object.create(tenant.search.client) as Tenant['search']['client'];
+  client.bulk = ((asked: { operations: string[] }) => tenant.search.client.bulk({
+    ...asked, operations: asked.operations.map((part, i, all) => (i % 2 === 1 && ids.some((id) => all[i - 1]!.includes(`"_id":"${id}"`)) ? '{"id":"nobody"}' : part)),
+  })) as never;
+  return { ...tenant, search: { ...tenant.search, client } };
+};
+
+test('whom the index refuses is counted until she is written or a comparison finds nothing', async () => {
+  await count('spent', 'is_set', undefined);
+  await stopFollowing();
+  const refused = () => use(({ sql }) => sql.rows<{ id: number }>('select customer_id as id from index_failure order by 1'));
+  const drain = (as = (tenant: Tenant) => tenant) => use(async (tenant) => { while ((await drainRound(as(tenant), () => undefined)) > 0); });
+  const live = await use(liveIndex);
+  for (const id of [7, 8, 9]) await touch(id, { spent: '4000' });
+  await drain(spoiling(7, 8));
+  expect(await refused()).toEqual([{ id: 7 }, { id: 8 }]);
+  expect((await createHealthService(organization.container).metrics()).text).toMatch(/fermata_index_refused_customers 2\n/);
+
+  await touch(7, { spent: '4001' });
+  await drain();
+  expect(await refused()).toEqual([{ id: 8 }]);
+
+  await use(async (tenant) => {
+    await tenant.search.client.indices.refresh({ index: live.index });
+    const { at } = (await tenant.sql.first<{ at: string }>('select clock_timestamp()::text as at'))!;
+    const { repaired, failures } = await repairBuckets(tenant, live, await compareBuckets(tenant, live));
+    expect([repaired, failures]).toEqual([1, []]);
+    await keepFailures(tenant.sql, failures);
+    await forgetFailures(tenant.sql, at);
+  });
+  expect(await refused()).toEqual([]);
+  stopFollowing = followOutbox(organization);
+  expect(await count('spent', 'at_least', 4_000)).toBe(3);
 }, 60_000);
