@@ -134,7 +134,8 @@ export function createCampaignActivities(container: Container) {
       inTenant(input, ({ sql }) =>
         sql.transaction(async (tx) => {
           await tx.run('update mail set open = false where no = $1', [input.mailNo]);
-          await tx.run("update campaign set state = 'failed', phase = null, reason = $2, state_detail = $3, version = version + 1, updated_at = now(), ended_at = now() where id = $1 and state in ('running', 'paused')", [input.campaignId, why.reason, why.detail]);
+          const failed = await tx.run("update campaign set state = 'failed', phase = null, reason = $2, state_detail = $3, version = version + 1, updated_at = now(), ended_at = now() where id = $1 and state in ('running', 'paused')", [input.campaignId, why.reason, why.detail]);
+          if (failed > 0) await tellAllSent(tx, input.mailNo);
         }),
       ),
 
@@ -169,9 +170,7 @@ async function finish(sql: Sql, input: CampaignInput): Promise<number> {
     const pending = await tx.first<{ count: number }>('select count(*)::int as count from message where mail_no = $1 and state = 0', [input.mailNo]);
     if (pending !== undefined && pending.count > 0) return pending.count;
     await recount(tx, input.mailNo);
-    // The index was told while it was sent, but for what a crash kept back: who is known already costs a look.
-    await tx.run(`insert into outbox (topic, ids, payload) select 'sent', array[first, first + ${TOLD_AT_END - 1}], jsonb_build_object('mail', $1::int)
-      from generate_series(1, (select coalesce(max(ordinal), 0) from message where mail_no = $1), ${TOLD_AT_END}) first`, [input.mailNo]);
+    await tellAllSent(tx, input.mailNo);
     await tx.run('update mail set open = false where no = $1', [input.mailNo]);
     await tx.run('delete from retry where mail_no = $1', [input.mailNo]);
     await tx.run(
@@ -181,6 +180,12 @@ async function finish(sql: Sql, input: CampaignInput): Promise<number> {
     );
     return 0;
   });
+}
+
+/** The index was told while it was sent, but for what a crash kept back: who is known already costs a look. */
+async function tellAllSent(tx: Sql, mailNo: number): Promise<void> {
+  await tx.run(`insert into outbox (topic, ids, payload) select 'sent', array[first, first + ${TOLD_AT_END - 1}], jsonb_build_object('mail', $1::int)
+    from generate_series(1, (select coalesce(max(ordinal), 0) from message where mail_no = $1), ${TOLD_AT_END}) first`, [mailNo]);
 }
 
 /** The counters agree with the ledger from here on: what differs is added to the current hour. */

@@ -96,10 +96,8 @@ export class RangeRun {
     }, ALIVE_EVERY_MS);
     try {
       await this.#loop();
-      await this.#telling;
-      this.#tell();
-      await this.#telling;
     } finally {
+      await this.#tellRest();
       clearInterval(beat);
       if (this.#wakeTimer !== null) clearTimeout(this.#wakeTimer);
       for (const session of this.#free) this.#o.pool.giveBack(session);
@@ -170,6 +168,13 @@ export class RangeRun {
     this.#telling = tellSent(this.#o.sql, this.#o.hold.mailNo, told)
       .then(() => this.#o.onOutbox(), () => void this.#sent.push(...told))
       .finally(() => { this.#telling = null; });
+  }
+
+  /** However the run ends; what cannot be told changes nothing about how it ended. */
+  async #tellRest(): Promise<void> {
+    await this.#telling;
+    this.#tell();
+    await this.#telling;
   }
 
   /** Rows that were not granted: the mail is closed, somebody else owns the lane, or they had ended already. */

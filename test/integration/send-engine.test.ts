@@ -117,3 +117,22 @@ test('a session that breaks before the message was handed over loses nobody', as
   expect((await run).stop).toEqual({ kind: 'closed' });
   expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ pending: 1 });
 });
+
+test('the index is told who was sent, also by a run that is fenced and by a campaign that fails', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: Array.from({ length: 60 }, (_, i) => `slow-100.${i}.7@x.example`), parallel: 4 });
+  const sql = <T extends object>(text: string) => organization.container.tenants.use(organization.orgId, (tenant) => tenant.sql.rows<T>(text, [campaign.mailNo]));
+  const told = async () => (await sql<{ ids: number[] }>(`select ids from outbox where topic = 'sent' and (payload->>'mail')::int = $1`))
+    .flatMap(({ ids }) => ids.flatMap((from, i) => (i % 2 === 0 ? Array.from({ length: ids[i + 1]! - from + 1 }, (_, k) => from + k) : [])));
+  const run = engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const ended = expect(run).rejects.toMatchObject({ code: 'unavailable' });
+  await expect.poll(async () => (await ledgerOf(organization, campaign.mailNo))['sent'] ?? 0, { interval: 10 }).toBeGreaterThan(8);
+  await sql('update lane set epoch = epoch + 100 where mail_no = $1');
+  await ended;
+  const sent = (await sql<{ ordinal: number }>('select ordinal from message where mail_no = $1 and state = 2')).map((row) => row.ordinal);
+  expect(new Set(await told())).toEqual(new Set(sent));
+
+  await sql(`delete from outbox where topic = 'sent' and (payload->>'mail')::int = $1`);
+  for (let i = 0; i < 2; i++) await createCampaignActivities(organization.container).failCampaign(campaign, { reason: 'unreadable', detail: 'x' });
+  expect(await told()).toEqual(expect.arrayContaining(sent));
+  expect(await sql(`select 1 from outbox where topic = 'sent' and (payload->>'mail')::int = $1`)).toHaveLength(1);
+});
