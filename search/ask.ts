@@ -18,12 +18,12 @@ const KEEP_ALIVE = '5m';
 const PAGE_SIZE = 10_000;
 
 /**
- * Waits at most 10 s until what was acknowledged before is searchable.
+ * Waits at most so long until what was acknowledged before is searchable.
  * @returns the index that has it
  * @throws AppError `unavailable` with the lag, or when the index cannot be reached
  */
-export function untilFresh(scope: SearchScope, freshness: Freshness): Promise<string> {
-  return translating(() => waitUntilSearchable(scope, { ...freshness, patienceMs: COUNT_PATIENCE_MS }));
+export function untilFresh(scope: SearchScope, freshness: Freshness, patienceMs = COUNT_PATIENCE_MS): Promise<string> {
+  return translating(() => waitUntilSearchable(scope, { ...freshness, patienceMs }));
 }
 
 /** @throws AppError `unavailable` when the index cannot be reached, `invalid` for a question beyond its limits */

@@ -58,9 +58,9 @@ export async function searchCustomers(scope: SearchScope, filter: CustomerFilter
   return { ids: ids.slice(0, page.limit), after: more ? (last?.sort as (string | number)[]) : null, count: page.count ? totalOf(answer) : null };
 }
 
-/** How many customers a filter means. Errors as `countRule`. */
-export async function countCustomers(scope: SearchScope, filter: CustomerFilter): Promise<number> {
-  const asked = await readFresh(() => readFilter(scope, filter), (question) => untilFresh(scope, question));
+/** How many customers a filter means. Errors as `countRule`, after another patience when one is given. */
+export async function countCustomers(scope: SearchScope, filter: CustomerFilter, patienceMs?: number): Promise<number> {
+  const asked = await readFresh(() => readFilter(scope, filter), (question) => untilFresh(scope, question, patienceMs));
   return totalOf(await ask(scope, asked.index, { size: 0, query: asked.query, track_total_hits: true }));
 }
 

@@ -83,6 +83,16 @@ test('signs that mean something to a search server are taken literally', async (
   for (const search of ['a**b', 'a?b', '.*', 'name*']) expect(await found(search), search).toBe(0);
 });
 
+test('while the index stays behind, everybody is counted all the same, the last one too', async () => {
+  await stopIndexing();
+  const before = (await admin.get('/customers?limit=1&count=true')).body.count as number;
+  const { id } = (await admin.post('/customers', { email: 'late@elsewhere.example' })).body;
+  expect((await admin.get('/customers?limit=1&count=true')).body.count).toBe(before + 1);
+  stopIndexing = followOutbox(api);
+  expect((await admin.get('/customers?limit=1&count=true')).body.count).toBe(before + 1);
+  expect((await admin.delete(`/customers/${id}`)).status).toBe(204);
+});
+
 test('with the index away, everybody and lists are still read, with counts; what needs it says so', async () => {
   const container = await createTestContainer({ ...(process.env as Record<string, string>), DATABASE_URL: api.container.config.DATABASE_URL, ELASTICSEARCH_URL: 'http://127.0.0.1:9' });
   const { customers } = createServices(container);
