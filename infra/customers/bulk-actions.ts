@@ -25,7 +25,7 @@ export async function removeFromList(tx: Transaction, actor: string, listId: str
   return gone.length;
 }
 
-/** Suppresses who is not suppressed, with the reason `manual`. @returns how many */
+/** Suppresses with the reason `manual`; who is suppressed already keeps her first reason, and this one joins its history. @returns how many were not suppressed */
 export async function suppressCustomers(tx: Transaction, customerIds: readonly number[], source: 'manual' | 'api', note: string | null): Promise<number> {
   await tx.run('lock table suppression in row exclusive mode');
   return (await tx.rows(SUPPRESS, [customerIds, source, note])).length;
@@ -64,12 +64,14 @@ select id from gone`;
 
 const SUPPRESS = /* sql */ `
 with held as (
-  select id, email, email_key from customer where id = any($1) and not is_suppressed order by id for update
+  select id, email, email_key from customer where id = any($1) order by id for update
 ), marked as (
-  update customer c set is_suppressed = true, version = version + 1, updated_at = now() from held where c.id = held.id
+  update customer c set is_suppressed = true, version = version + 1, updated_at = now() from held where c.id = held.id and not c.is_suppressed returning c.id
 ), listed as (
-  insert into suppression (email_key, email, reason, source, note) select email_key, email, 'manual', $2::text, $3::text from held order by email_key on conflict (email_key) do nothing
+  insert into suppression (email_key, email, reason, source, note) select email_key, email, 'manual', $2::text, $3::text from held order by email_key
+  on conflict (email_key) do update set history = suppression.history || jsonb_build_object('reason', excluded.reason, 'source', excluded.source, 'note', excluded.note, 'at', now())
+    where (suppression.reason, suppression.note) is distinct from (excluded.reason, excluded.note)
 ), told as (
-  insert into outbox (topic, ids) select 'customer', array_agg(id order by id) from held having count(*) > 0
+  insert into outbox (topic, ids) select 'customer', array_agg(id order by id) from marked having count(*) > 0
 )
-select id from held`;
+select id from marked`;

@@ -99,6 +99,11 @@ test('suppressed in bulk, nobody gets mail; who was suppressed before keeps her 
   expect(views.map((view) => [view.mailable, view.suppression.reason, view.suppression.source, view.suppression.note])).toEqual([
     [false, 'unsubscribed', 'manual', null], ...Array.from({ length: 3 }, () => [false, 'manual', 'manual', 'Asked by phone']),
   ]);
+  const later = { reason: 'manual', source: 'manual', note: 'Asked by phone' };
+  expect(views.map((view) => view.suppression.history)).toEqual([[expect.objectContaining(later)], [], [], []]);
+  expect(await act({ action: 'suppress', note: 'Asked by phone', selection: { ids } })).toMatchObject({ state: 'completed', changed: 0 });
+  expect((await admin.get(`/customers/${ids[1]}`)).body.suppression.history).toEqual([]);
+  expect(await sql(`select distinct version from customer where email_key like '%@quiet.example'`)).toEqual([{ version: 2 }]);
 });
 
 test('a file of addresses erases its customers and counts who is none', async () => {
