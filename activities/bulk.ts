@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import { AppError } from '#domain/shared/errors.ts';
 import type { Container } from '../infra/container.ts';
@@ -5,10 +6,10 @@ import { addressFile, readAddresses, type AddressReading } from '../infra/custom
 import { addToList, removeFromList, suppressCustomers } from '../infra/customers/bulk-actions.ts';
 import type { BulkOptions } from '../infra/customers/bulk-job.ts';
 import { eraseCustomers } from '../infra/customers/erase.ts';
-import { createAddressHash } from '../infra/customers/erasure.ts';
 import { settled } from '../infra/db/contention.ts';
 import type { Sql, Transaction } from '../infra/db/sql.ts';
 import { removeExportFiles } from '../infra/exports/files.ts';
+import { createSeenAddresses } from '../infra/imports/seen-addresses.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
 import { streamFiltered } from '../search/population.ts';
 import type { BulkInput } from '../workflows/contracts.ts';
@@ -51,22 +52,23 @@ export function createBulkActivities({ tenants, gateway, secrets, config }: Pick
 
   /** Resolves a file of addresses; of those that are no customer's everything else is erased here. @returns how many these are */
   async function collectFile(tenant: Tenant, input: BulkInput, job: Job, reading: AddressReading): Promise<number> {
-    const hashOf = createAddressHash(secrets);
-    const seen = new Set<number>();
-    for await (const page of readAddresses(addressFile(config, input.orgId, input.bulkId).path, reading)) {
+    const { path } = addressFile(config, input.orgId, input.bulkId);
+    const isRepeat = createSeenAddresses((await stat(path).catch(() => null))?.size ?? 0);
+    let count = 0;
+    for await (const page of readAddresses(path, reading)) {
       const keys = [...new Set(page)];
       for (let i = 0; i < keys.length; i += BATCH) {
         goOn();
         const found = await stage(tenant.sql, input.bulkId, 'email_key = any($2::text[])', keys.slice(i, i + BATCH));
         const known = new Set(found.map((row) => row.key));
         const strangers = keys.slice(i, i + BATCH).filter((key) => !known.has(key));
-        for (const key of strangers) seen.add(hashOf(key).readUIntBE(0, 6));
+        for (const key of strangers) if (!isRepeat(key)) count++;
         if (strangers.length === 0) continue;
         const erased = await settled(tenant.sql, (tx) => eraseCustomers(tx, secrets, { customerIds: [], emailKeys: strangers, neverMail: job.options.neverMail === true, actor: job.actor }));
         await removeExportFiles(config, input.orgId, erased.exportIds);
       }
     }
-    return seen.size;
+    return count;
   }
 
   return translating({

@@ -77,7 +77,7 @@ async function hide(tx: Transaction, secrets: Secrets, idByAddress: ReadonlyMap<
   if (neverMail) await tx.run(`insert into suppression_hash (hash, reason, source) select h, 'manual', 'manual' from unnest($1::bytea[]) u(h) on conflict (hash) do nothing`, [hashes]);
   await tx.run(
     `insert into erased_address (hash, customer_id) select * from unnest($1::bytea[], $2::bigint[])
-     on conflict (hash) do update set customer_id = coalesce(excluded.customer_id, erased_address.customer_id), erased_at = now()`, [hashes, [...idByAddress.values()]]);
+     on conflict (hash) do update set customer_id = coalesce(excluded.customer_id, erased_address.customer_id), erased_at = now(), searched = false`, [hashes, [...idByAddress.values()]]);
 }
 
 /**

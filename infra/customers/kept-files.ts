@@ -7,6 +7,7 @@ import { createDecoder, type Encoding } from '../imports/encoding.ts';
 import { importFiles } from '../imports/files.ts';
 import type { Secrets } from '../secrets.ts';
 import { settleLateMessages } from './erase.ts';
+import { forgetSearched, readErasedAddresses } from './erased-addresses.ts';
 import { createAddressHash } from './erasure.ts';
 
 interface KeptImport {
@@ -29,15 +30,18 @@ const underWay: ReadonlySet<string> = new Set(['queued', 'validating', 'running'
  * Searches what is kept of imports for people who were erased since: the uploaded file, the file of rejected rows, the
  * rows of the preview. Whatever holds one of them is removed, whole files, as a rewritten one would not be what was
  * uploaded; an upload that was not started is cancelled with it. Files uploaded after the erasure are not looked at.
- * @param importIds only these; null: all, and then the search is over for those erased before it began
+ * With no import under way left the search is over for those erased before the last search of all began.
+ * @param importIds only these, for those erased before that; null: all
  * @param alive called while files are read
  * @returns imports under way, whose files are still needed: search them again when they have ended
  */
 export async function scrubImports(sql: Sql, { config, secrets, orgId }: { config: Pick<Config, 'FERMATA_STATE_DIR'>; secrets: Secrets; orgId: string }, importIds: readonly string[] | null, alive: () => void): Promise<string[]> {
-  const erased = await sql.rows<{ hash: Buffer; id: number | null; at: Date }>('select hash, customer_id as id, erased_at as at from erased_address');
-  if (erased.length === 0) return [];
-  await sql.transaction((tx) => settleLateMessages(tx, erased.flatMap(({ id }) => (id === null ? [] : [id]))));
-  const erasedAt = new Map(erased.map(({ hash, at }) => [hash.toString('hex'), at.getTime()]));
+  await removeLeftFiles(sql, config, orgId);
+  const erased = await readErasedAddresses(sql, importIds === null, async (customerIds) => {
+    alive();
+    if (importIds === null) await sql.transaction((tx) => settleLateMessages(tx, customerIds));
+  });
+  if (erased.count === 0) return [];
   const hashOf = createAddressHash(secrets);
   const waiting: string[] = [];
   for (const job of await sql.rows<KeptImport>(IMPORTS, [importIds])) {
@@ -45,20 +49,32 @@ export async function scrubImports(sql: Sql, { config, secrets, orgId }: { confi
       waiting.push(job.id);
       continue;
     }
-    const isErased = (key: string) => (erasedAt.get(hashOf(key).toString('hex')) ?? 0) > job.createdAt.getTime();
+    const isErased = (key: string) => erased.erasedAt(hashOf(key)) > job.createdAt.getTime();
     const files = importFiles(config, orgId, job.id);
     const found = mentions(JSON.stringify(job.rows ?? []), isErased)
       || (job.hasFiles && ((await fileMentions(files.source, job.encoding, isErased, alive)) || (await fileMentions(files.rejected, 'utf8', isErased, alive))));
     if (!found) continue;
-    for (const path of [files.source, files.rejected]) await rm(path, { force: true });
-    await sql.run(
+    // The row first: an upload that is started meanwhile needs its file, and is searched again when it has ended.
+    const closed = await sql.run(
       `update import_job set file_removed_at = coalesce(file_removed_at, now()), options = jsonb_set(options, '{rows}', '[]'),
               state = case state when 'uploaded' then 'cancelled' else state end, ended_at = case state when 'uploaded' then now() else ended_at end,
               problem = case state when 'uploaded' then 'The file held somebody who was erased, so it was removed. Upload it again without her.' else problem end
-        where id = $1`, [job.id]);
+        where id = $1 and state = $2`, [job.id, job.state]);
+    if (closed === 0) waiting.push(job.id);
+    else await removeFiles(config, orgId, job.id);
   }
-  if (waiting.length === 0) await sql.run('delete from erased_address where hash = any($1::bytea[]) and erased_at <= $2', [erased.map(({ hash }) => hash), new Date(Math.max(...erased.map(({ at }) => at.getTime())) + 1).toISOString()]);
+  if (waiting.length === 0) await forgetSearched(sql);
   return waiting;
+}
+
+/** What a process left that died between the row and the removal of its files. */
+async function removeLeftFiles(sql: Sql, config: Pick<Config, 'FERMATA_STATE_DIR'>, orgId: string): Promise<void> {
+  for (const { id } of await sql.rows<{ id: string }>(`select id::text from import_job where file_removed_at > now() - interval '1 day'`)) await removeFiles(config, orgId, id);
+}
+
+async function removeFiles(config: Pick<Config, 'FERMATA_STATE_DIR'>, orgId: string, importId: string): Promise<void> {
+  const { source, rejected } = importFiles(config, orgId, importId);
+  for (const path of [source, rejected]) await rm(path, { force: true });
 }
 
 /** Longer than any address with what may stand around it: how much of a piece of text is read again with the next. */

@@ -1,6 +1,7 @@
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createCsvReader, detectDelimiter, type CsvRecord } from '#domain/customer/csv.ts';
+import { AppError } from '#domain/shared/errors.ts';
 import type { Config } from '../config.ts';
 import { createDecoder, type Encoding } from './encoding.ts';
 
@@ -19,12 +20,13 @@ const CHUNK = 64 * 1_024;
 /**
  * Records of a file as they are read, with the bytes read so far. Closes the file however it ends.
  * One small buffer for all of it: with a stream's fresh 256 kB each the process grew by 215 MB instead of 140 MB before its garbage was collected.
+ * @throws AppError `invalid` when the file is gone
  */
 export async function* readRecords(path: string, encoding: Encoding, delimiter: string): AsyncIterable<{ records: CsvRecord[]; bytes: number }> {
   const decoder = createDecoder(encoding);
   const reader = createCsvReader(delimiter);
   const buffer = Buffer.alloc(CHUNK);
-  const file = await open(path);
+  const file = await openUpload(path);
   try {
     let bytes = 0;
     for (;;) {
@@ -42,9 +44,15 @@ export async function* readRecords(path: string, encoding: Encoding, delimiter: 
 /** Enough for a header and a row of the largest size allowed. */
 const HEAD = 2_200_000;
 
-/** The first records of a file, header first, and its delimiter. */
+function openUpload(path: string): Promise<FileHandle> {
+  return open(path).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? new AppError('invalid', 'The uploaded file is gone. Upload it again.', [], { cause: error }) : error;
+  });
+}
+
+/** The first records of a file, header first, and its delimiter. @throws AppError `invalid` when the file is gone */
 export async function readHead(path: string, encoding: Encoding, rows: number, delimiter?: string): Promise<{ delimiter: string; records: CsvRecord[] }> {
-  const file = await open(path);
+  const file = await openUpload(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0);
     const decoder = createDecoder(encoding);

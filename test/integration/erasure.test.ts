@@ -2,6 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createAddressHash } from '../../infra/customers/erasure.ts';
+import { scrubImports } from '../../infra/customers/kept-files.ts';
 import { suppress } from '../../infra/mail/ledger.ts';
 import { startTestApi, type Reply, type TestApi, type TestUser } from '../support/api.ts';
 import { createLaunchedCampaign, ledgerOf, type TestCampaign } from '../support/campaign.ts';
@@ -100,6 +102,31 @@ test('an upload that was not read yet does not bring back who is erased meanwhil
   await searched();
   expect(await tracesOf('between@example.com')).toEqual([]);
 }, 120_000);
+
+test('an upload that is started while its file is searched keeps it, and is searched again when it has ended', async () => {
+  const importId = await upload('email\nstarted@example.com\n', '');
+  const scope = { config: api.container.config, secrets: api.container.secrets, orgId: api.orgId };
+  const hash = createAddressHash(api.container.secrets)('started@example.com');
+  const scrub = (only: string[] | null, meanwhile?: string) => api.container.tenants.use(api.orgId, ({ sql: real }) => scrubImports({
+    ...real,
+    run: async (query, values) => {
+      if (meanwhile !== undefined && String(query).includes('update import_job')) await real.run(meanwhile, [importId]);
+      return real.run(query, values);
+    },
+  }, scope, only, () => undefined));
+  const isKept = () => readdirSync(state, { recursive: true, encoding: 'utf8' }).some((name) => name.includes(importId));
+  await sql('insert into erased_address (hash) values ($1)', [hash]);
+  expect(await scrub(null, `update import_job set state = 'queued' where id = $1`)).toEqual([importId]);
+  expect([isKept(), (await admin.get(`/imports/${importId}`)).body.state]).toEqual([true, 'queued']);
+
+  // Somebody erased since waits for a search of all files; those searched for already need only this one.
+  await sql(`insert into erased_address (hash) values ('later')`);
+  await sql(`update import_job set state = 'completed' where id = $1`, [importId]);
+  expect(await scrub([importId])).toEqual([]);
+  expect(isKept()).toBe(false);
+  expect(await sql(`select convert_from(hash, 'UTF8') as hash from erased_address`)).toEqual([{ hash: 'later' }]);
+  await sql(`delete from erased_address`);
+}, 60_000);
 
 test('an unsubscribed customer erased and uploaded again gets no mail, by whatever way she comes', async () => {
   const hidden = (await sql('select 1 from suppression_hash')).length;

@@ -1,5 +1,5 @@
 import { mkdtempSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -154,3 +154,9 @@ test('a cell of 1 MB costs its row', async () => {
   const job = await ended((await upload(`email,note_big\nbig@example.org,${'x'.repeat(1_048_576)}\nsmall@example.org,ok\n`)).id);
   expect(job).toMatchObject({ state: 'completed', created: 1, skipped: 1 });
 }, 60_000);
+
+test('an import whose file is gone is refused with what to do', async () => {
+  const { id } = await upload('email\nlost@example.com\n', { start: false });
+  await rm(importFiles(organization.container.config, organization.orgId, id).source);
+  await expect(services.imports.start(organization.orgId, id, {})).rejects.toMatchObject({ code: 'invalid', message: 'The uploaded file is gone. Upload it again.' });
+});

@@ -252,7 +252,8 @@ create unlogged table bulk_staging (
 create table erased_address (
   hash bytea primary key,
   customer_id bigint,
-  erased_at timestamptz not null default now()
+  erased_at timestamptz not null default now(),
+  searched boolean not null default false
 );
 comment on table erased_address is 'keyed hashes of the addresses of erased people with the numbers they had, until kept files and campaigns that froze meanwhile were searched for them; then the rows go';
 comment on table bulk_job is 'one action over many customers; they are collected into bulk_staging once, then changed in batches whose cursor moves in the same transaction';
