@@ -25,7 +25,6 @@ const RULES = 2_000;
 const zone = 'America/New_York';
 /** Windows of months reach over the change of clocks of 8 March and the end of a short February. */
 const NOW = Date.UTC(2026, 2, 31, 16, 34, 56, 789);
-const DAY = 86_400_000;
 
 /** Fields 1 to 4 in slots, 5 to 8 the same past the slots. */
 const FIELDS = [
