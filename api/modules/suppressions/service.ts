@@ -33,6 +33,7 @@ export function createSuppressionService({ tenants, gateway, secrets }: Pick<Con
       const { shown, key } = addressOf(input.email);
       const row = await sql.transaction(async (tx) => {
         await tx.run('lock table suppression in row exclusive mode');
+        await tx.rows(HOLD_CUSTOMERS, [[key]]);
         await unhideSuppressions(tx, secrets, [key]);
         await tx.run(SUPPRESS, [key, shown, input.reason, source, input.note ?? null]);
         await tx.run(MARK, [key, input.reason]);
@@ -80,6 +81,7 @@ function addressOf(email: string): { shown: string; key: string } {
 
 /** The entries go, the customers' flags are cleared, the note is kept in her timeline and the audit. */
 async function unsuppress(tx: Sql, actor: string, keys: readonly string[], note: string): Promise<number> {
+  await tx.rows(HOLD_CUSTOMERS, [keys]);
   const gone = (await tx.rows<{ key: string }>(LIFT, [keys])).map((row) => row.key);
   if (gone.length === 0) return 0;
   const customers = await tx.rows<{ id: number }>(UNMARK, [gone]);
@@ -88,6 +90,9 @@ async function unsuppress(tx: Sql, actor: string, keys: readonly string[], note:
     `insert into audit (actor, action, subject, detail) select $1, 'suppression.removed', k, jsonb_build_object('note', $3::text) from unnest($2::text[]) u(k)`, [actor, gone, note]);
   return gone.length;
 }
+
+// Customers before entries, as everybody who suppresses locks them: otherwise one would wait for the other.
+const HOLD_CUSTOMERS = 'select 1 from customer where email_key = any($1) order by id for update';
 
 const SUPPRESS = /* sql */ `
 insert into suppression (email_key, email, reason, source, note) values ($1, $2, $3, $4, $5)
