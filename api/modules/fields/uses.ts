@@ -28,17 +28,13 @@ function customNo(name: string, catalogue: readonly CustomField[]): number[] {
 
 const mergedKeys = (tag: string): string[] => [...tag.matchAll(/custom\.([\p{L}\p{N}_]+)/gu)].map(([name]) => name);
 
-// Rules name fields wherever they stand in the tree; of campaigns only the tags leave the database, not megabytes of HTML.
+// Rules name fields wherever they stand in the tree; campaigns keep their tags beside the content.
 const MENTIONS = /* sql */ `
 select 'segment' as kind, id::text, name, names from (
   select s.id, s.name, array_agg(distinct f #>> '{}') as names from segment s, jsonb_path_query(s.rule, '$.**.field') f group by s.id
 ) segments
 union all
-select 'campaign', id::text, name, names from (
-  select c.id, c.name, array_agg(distinct tag[1]) as names
-    from campaign c, regexp_matches(concat_ws(' ', c.subject, c.preheader, c.from_name, c.html, c.text), '(\\{\\{.*?\\}\\}|\\{%.*?%\\})', 'g') tag
-   where c.state in ('draft', 'scheduled', 'running', 'paused') and tag[1] like '%custom.%' group by c.id
-) campaigns
+select 'campaign', id::text, name, merge_tags from campaign where state in ('draft', 'scheduled', 'running', 'paused') and merge_tags <> '{}'
 union all
 select 'import', id::text, file_name, array(select replace(value->>'target', 'custom:', 'custom.') from jsonb_array_elements(case when jsonb_typeof(options->'columns') = 'array' then options->'columns' else '[]' end) where value->>'target' like 'custom:%') from import_job
  where state in ('queued', 'validating', 'running')

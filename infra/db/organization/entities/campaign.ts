@@ -1,4 +1,4 @@
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, p, type Opt } from '@mikro-orm/core';
 import type { CampaignState } from '#domain/campaign/status.ts';
 
 export interface CampaignTarget {
@@ -38,6 +38,8 @@ const schema = defineEntity({
     launchedAt: p.datetime().strictNullable(),
     endedAt: p.datetime().strictNullable(),
     archivedAt: p.datetime().strictNullable(),
+    /** What names custom fields in the content; the database keeps it. */
+    mergeTags: p.array().generated(`(merge_tags(subject || ' ' || preheader || ' ' || from_name || ' ' || html || ' ' || text)) stored`).$type<Opt<string[]>>(),
   },
 });
 
