@@ -7,7 +7,7 @@ import type { SearchScope } from './scope.ts';
 import { writtenIndexes, type IndexVersion } from './versions.ts';
 
 /** Documents of one bulk request, and how many requests run side by side: 50,000 light documents/s (4 M customers, 2 cores). */
-const BULK_SIZE = 5_000;
+const BULK_SIZE = 3_500;
 const LANES = 3;
 const BUSY_ATTEMPTS = 8;
 
