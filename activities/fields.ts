@@ -32,6 +32,14 @@ export function createFieldActivities({ tenants, gateway }: Pick<Container, 'ten
   const keyOf = async (sql: Sql, fieldNo: number) => (await sql.first<{ key: string }>('select key from custom_field where field_no = $1 and removing', [fieldNo]))?.key;
 
   return translating({
+    /** How many imports under way may still write the field. */
+    async readFieldWriters({ orgId, fieldNo }: FieldInput): Promise<{ imports: number }> {
+      return tenants.use(orgId, async ({ sql }) => {
+        const key = await keyOf(sql, fieldNo);
+        return { imports: key === undefined ? 0 : (await sql.rows(WRITING_IMPORTS, [key])).length };
+      });
+    },
+
     /** Takes a removed field's values from every customer, by id. Done twice it changes nothing. */
     async stripField({ orgId, fieldNo }: FieldInput): Promise<{ customers: number }> {
       return alive(() => tenants.use(orgId, async ({ sql }) => {
@@ -59,7 +67,7 @@ export function createFieldActivities({ tenants, gateway }: Pick<Container, 'ten
         await waitUntilSearchable(tenant, { onWait: () => { goOn(); gateway.nudgeOutbox(orgId); } });
         return tenant.sql.transaction(async (tx) => {
           await tx.run(HOLD_FIELDS);
-          if ((await tx.first(WRITING_IMPORT, [key])) !== undefined) return { gone: false };
+          if ((await tx.first(WRITING_IMPORTS, [key])) !== undefined) return { gone: false };
           await tx.run('delete from custom_field where field_no = $1 and removing', [fieldNo]);
           return { gone: true };
         });
@@ -89,5 +97,5 @@ with held as materialized (
 )
 select count(*) as n, max(id) as last from stripped`;
 
-const WRITING_IMPORT = /* sql */ `
-select 1 as found from import_job where state in ('queued', 'validating', 'running') and options->'columns' @> jsonb_build_array(jsonb_build_object('target', 'custom:' || $1::text)) limit 1`;
+const WRITING_IMPORTS = /* sql */ `
+select no from import_job where state in ('queued', 'validating', 'running') and options->'columns' @> jsonb_build_array(jsonb_build_object('target', 'custom:' || $1::text))`;

@@ -11,8 +11,10 @@ import { startWorkflowRig, type WorkflowRig } from '../support/workflow.ts';
 class FakeRemoval {
   readonly orgId = randomUUID();
   readonly calls: string[] = [];
-  /** Imports that may still write the field: one ends between two looks. */
+  /** Imports that may still write the field: one ends with each look. */
   imports = 0;
+  /** Imports that nobody had seen yet when the values were taken away. */
+  late = 0;
   outages = 0;
 }
 
@@ -32,13 +34,17 @@ const activities: ListActivities & FieldActivities = {
     await call(orgId, 'take off');
     return { members: 3 };
   },
+  readFieldWriters: async ({ orgId }) => {
+    await call(orgId, 'look');
+    return { imports: Math.max(0, of(orgId).imports--) };
+  },
   stripField: async ({ orgId }) => {
     await call(orgId, 'strip');
     return { customers: 3 };
   },
   dropField: async ({ orgId }) => {
     await call(orgId, 'drop');
-    return { gone: (of(orgId).imports -= 1) < 0 };
+    return { gone: (of(orgId).late -= 1) < 0 };
   },
 };
 
@@ -72,15 +78,21 @@ test('a deleted list loses its members, through outages of the database', async 
 test('a deleted field loses its values, then goes', async () => {
   const removal = fakeRemoval();
   await run('removeFieldWorkflow', removal.orgId);
-  expect(removal.calls).toEqual(['strip', 'drop']);
+  expect(removal.calls).toEqual(['look', 'strip', 'drop']);
 });
 
-test('while imports may still write the field it stays, and what they wrote is taken away too', async () => {
+test('while imports may still write the field it stays, for hours; its values are taken away when they have ended', async () => {
   const removal = fakeRemoval();
-  removal.imports = 100;
+  removal.imports = 200;
   await run('removeFieldWorkflow', removal.orgId);
-  expect(removal.calls).toHaveLength(202);
-  expect(removal.calls.slice(-2)).toEqual(['strip', 'drop']);
+  expect(removal.calls).toEqual([...Array.from({ length: 201 }, () => 'look'), 'strip', 'drop']);
+}, 60_000);
+
+test('what an import wrote that was not seen yet is taken away too', async () => {
+  const removal = fakeRemoval();
+  removal.late = 1;
+  await run('removeFieldWorkflow', removal.orgId);
+  expect(removal.calls).toEqual(['look', 'strip', 'drop', 'look', 'strip', 'drop']);
 });
 
 test('a removal of nothing that is known fails and says so', async () => {
