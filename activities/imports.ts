@@ -37,6 +37,8 @@ export function createImportActivities({ tenants, config, gateway, secrets }: Pi
           await tenant.sql.run(`update import_job set bytes_done = $2 where id = $1 and state = 'validating'`, [importId, bytes]);
         };
         const catalogue = await readCatalogue(tenant);
+        // Of an earlier attempt, dropped by itself: whoever erases people looks for rows of theirs in it, and would wait for the file to be read.
+        await tenant.sql.run(`drop table if exists ${stagingTable(importId)}`);
         // Indexing millions of rows is one statement: the heartbeat goes by the clock.
         const alive = setInterval(() => Context.current().heartbeat(), HEARTBEAT_MS);
         return tenant.sql.transaction(async (tx) => {

@@ -29,7 +29,7 @@ export interface StageOptions {
 
 /**
  * Reads and checks the whole file into a staging table of its own and writes the file of rejected rows.
- * Part of the caller's transaction. Row 0 is a mark: a table without it was emptied by a crash of the database.
+ * Part of the caller's transaction; a table of an earlier attempt is gone before it begins. Row 0 is a mark: a table without it was emptied by a crash of the database.
  */
 export async function stageFile(tx: Transaction, table: string, job: Job, { files, catalogue, onPiece }: StageOptions): Promise<Staged> {
   const { columns, encoding, delimiter, emptyCellsClear } = job.options;
@@ -40,7 +40,6 @@ export async function stageFile(tx: Transaction, table: string, job: Job, { file
   }
   const read: RowReader = job.kind === 'customers' ? createCustomerReader(columns, { unknown, emptyCellsClear }) : createSuppressionReader(columns);
   const seen = createSeenAddresses(job.fileSize);
-  await tx.run(`drop table if exists ${table}`);
   await tx.run(job.kind === 'customers' ? customerTable(table, job) : suppressionTable(table));
   const copy = tx.client.query(copyFrom(`copy ${table} from stdin`));
   const copied = finished(copy);

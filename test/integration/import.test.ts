@@ -5,10 +5,15 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createImportActivities } from '../../activities/imports.ts';
 import { createServices, type Services } from '../../api/services.ts';
+import { eraseCustomers } from '../../infra/customers/erase.ts';
 import { createAddressHash } from '../../infra/customers/erasure.ts';
+import { HOLD_FIELDS } from '../../infra/fields/catalogue.ts';
 import { importFiles } from '../../infra/imports/files.ts';
+import { stagingTable } from '../../infra/imports/job.ts';
 import { liveIndex } from '../../search/versions.ts';
+import { asActivity } from '../support/activity.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
 
@@ -159,4 +164,29 @@ test('an import whose file is gone is refused with what to do', async () => {
   const { id } = await upload('email\nlost@example.com\n', { start: false });
   await rm(importFiles(organization.container.config, organization.orgId, id).source);
   await expect(services.imports.start(organization.orgId, id, {})).rejects.toMatchObject({ code: 'invalid', message: 'The uploaded file is gone. Upload it again.' });
+});
+
+test('while a file is read a second time, nobody who is erased waits for it', async () => {
+  const { id } = await upload('email,shoe\nagain@example.com,42\n', { start: false });
+  const table = stagingTable(id);
+  const { container, orgId } = organization;
+  await container.tenants.use(orgId, async ({ sql }) => {
+    await sql.run(`update import_job set state = 'validating' where id = $1`, [id]);
+    await sql.run(`create table ${table} (email_key text)`);
+    let staged: Promise<unknown> = Promise.resolve();
+    // The new field waits for this lock, and the reading transaction stays open.
+    await sql.transaction(async (held) => {
+      await held.run(HOLD_FIELDS);
+      staged = asActivity(createImportActivities(container, () => false).stageImport, { orgId, importId: id });
+      await expect.poll(() => held.first(`select 1 from pg_locks where not granted and relation = 'custom_field'::regclass`), { timeout: 10_000 }).toBeDefined();
+      await sql.transaction(async (tx) => {
+        await tx.run(`set local lock_timeout = '2s'`);
+        await eraseCustomers(tx, container.secrets, { customerIds: [], emailKeys: ['again@example.com'], neverMail: false, actor: 'Ada' });
+      });
+    });
+    await staged;
+    expect(await sql.first(`select count(*)::int as n from ${table} where no > 0`)).toEqual({ n: 1 });
+    await sql.run(`update import_job set state = 'cancelled' where id = $1`, [id]);
+    await sql.run(`drop table ${table}`);
+  });
 });
