@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { resolve } from 'node:path';
+import { workerCommand } from '../../infra/services/application.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -12,7 +13,7 @@ export interface WorkerProcess {
 
 /** Starts `activities/worker.ts` and returns when it says that it is ready. */
 export async function startWorker(env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
-  const child = spawn(process.execPath, [resolve(root, 'activities/worker.ts')], {
+  const child = spawn(process.execPath, workerCommand, {
     cwd: root,
     env: { ...process.env, FERMATA_SECRET_KEY: process.env['FERMATA_SECRET_KEY'] ?? Buffer.alloc(32, 7).toString('base64'), ...env, FERMATA_LOG_LEVEL: 'info' },
     stdio: ['ignore', 'pipe', 'pipe'],
