@@ -23,7 +23,7 @@ const ROUND_IDS = 10_000;
  * taking the processors it sends with.
  */
 const SENT_WAITS_MS = 2_000;
-const SENT_IDS = 1_000;
+const SENT_IDS = 500;
 const SENT_PAUSE_MS = 500;
 const SENT_IS_OVER_MS = 2_000;
 
