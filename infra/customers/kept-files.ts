@@ -14,22 +14,18 @@ interface KeptImport {
   readonly id: string;
   readonly state: string;
   readonly encoding: Encoding;
-  /** Rows kept for the preview. */
-  readonly rows: unknown;
-  readonly hasFiles: boolean;
   readonly createdAt: Date;
 }
 
 const IMPORTS = /* sql */ `
-select id::text, state, options->>'encoding' as encoding, options->'rows' as rows, file_removed_at is null as "hasFiles", created_at as "createdAt" from import_job
- where (file_removed_at is null or jsonb_array_length(coalesce(options->'rows', '[]')) > 0) and ($1::uuid[] is null or id = any($1::uuid[])) order by no`;
+select id::text, state, options->>'encoding' as encoding, created_at as "createdAt" from import_job
+ where file_removed_at is null and ($1::uuid[] is null or id = any($1::uuid[])) order by no`;
 
 const underWay: ReadonlySet<string> = new Set(['queued', 'validating', 'running']);
 
 /**
- * Searches what is kept of imports for people who were erased since: the uploaded file, the file of rejected rows, the
- * rows of the preview. Whatever holds one of them is removed, whole files, as a rewritten one would not be what was
- * uploaded; an upload that was not started is cancelled with it. Files uploaded after the erasure are not looked at.
+ * Searches what is kept of imports for people who were erased since: the uploaded file and the file of rejected rows.
+ * Whatever holds one of them is removed, whole files, as a rewritten one would not be what was uploaded; an upload that was not started is cancelled with it. Files uploaded after the erasure are not looked at.
  * With no import under way left the search is over for those erased before the last search of all began.
  * @param importIds only these, for those erased before that; null: all
  * @param alive called while files are read
@@ -51,12 +47,10 @@ export async function scrubImports(sql: Sql, { config, secrets, orgId }: { confi
     }
     const isErased = (key: string) => erased.erasedAt(hashOf(key)) > job.createdAt.getTime();
     const files = importFiles(config, orgId, job.id);
-    const found = mentions(JSON.stringify(job.rows ?? []), isErased)
-      || (job.hasFiles && ((await fileMentions(files.source, job.encoding, isErased, alive)) || (await fileMentions(files.rejected, 'utf8', isErased, alive))));
-    if (!found) continue;
+    if (!((await fileMentions(files.source, job.encoding, isErased, alive)) || (await fileMentions(files.rejected, 'utf8', isErased, alive)))) continue;
     // The row first: an upload that is started meanwhile needs its file, and is searched again when it has ended.
     const closed = await sql.run(
-      `update import_job set file_removed_at = coalesce(file_removed_at, now()), options = jsonb_set(options, '{rows}', '[]'),
+      `update import_job set file_removed_at = now(),
               state = case state when 'uploaded' then 'cancelled' else state end, ended_at = case state when 'uploaded' then now() else ended_at end,
               problem = case state when 'uploaded' then 'The file held somebody who was erased, so it was removed. Upload it again without her.' else problem end
         where id = $1 and state = $2`, [job.id, job.state]);
