@@ -13,6 +13,7 @@ import { createSeenAddresses } from '../infra/imports/seen-addresses.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
 import { streamFiltered } from '../search/population.ts';
 import type { BulkInput } from '../workflows/contracts.ts';
+import { alive } from './alive.ts';
 import { translating } from './errors.ts';
 
 export type BulkActivities = ReturnType<typeof createBulkActivities>;
@@ -41,14 +42,6 @@ export function createBulkActivities({ tenants, gateway, secrets, config }: Pick
     Context.current().cancellationSignal.throwIfAborted();
     if (isStopping()) throw new Error('this worker stops; the action goes on elsewhere');
   };
-  async function alive<T>(work: () => Promise<T>): Promise<T> {
-    const timer = setInterval(() => Context.current().heartbeat(), HEARTBEAT_MS);
-    try {
-      return await work();
-    } finally {
-      clearInterval(timer);
-    }
-  }
 
   /** Resolves a file of addresses; of those that are no customer's everything else is erased here. @returns how many these are */
   async function collectFile(tenant: Tenant, input: BulkInput, job: Job, reading: AddressReading): Promise<number> {
@@ -77,7 +70,7 @@ export function createBulkActivities({ tenants, gateway, secrets, config }: Pick
      * the cursor) is not done again.
      */
     async collectBulk(input: BulkInput): Promise<{ customers: number }> {
-      return alive(() => tenants.use(input.orgId, async (tenant) => {
+      return alive(HEARTBEAT_MS, () => tenants.use(input.orgId, async (tenant) => {
         const { sql } = tenant;
         await sql.run(`update bulk_job set state = 'collecting', started_at = coalesce(started_at, now()) where id = $1 and state in ('queued', 'running')`, [input.bulkId]);
         const job = await sql.first<Job>(JOB, [input.bulkId]);
@@ -108,7 +101,7 @@ export function createBulkActivities({ tenants, gateway, secrets, config }: Pick
      * are one transaction. @returns `complete: false` when the staging rows were lost (a crash of the database empties them)
      */
     async applyBulk(input: BulkInput): Promise<{ complete: boolean }> {
-      return alive(() => tenants.use(input.orgId, async ({ sql }) => {
+      return alive(HEARTBEAT_MS, () => tenants.use(input.orgId, async ({ sql }) => {
         for (;;) {
           goOn();
           const batch = await settled(sql, (tx) => applyBatch(tx, input.bulkId));

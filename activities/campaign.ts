@@ -10,6 +10,7 @@ import { createTrackingIds } from '../infra/mail/tracking-id.ts';
 import type { Sql } from '../infra/db/sql.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
 import type { CampaignInput } from '../workflows/contracts.ts';
+import { alive } from './alive.ts';
 import { resolveAudience } from './audience.ts';
 import { translating } from './errors.ts';
 
@@ -70,13 +71,7 @@ export function createCampaignActivities(container: Container) {
         if (mail === undefined) throw new AppError('invalid', 'The connection of this campaign is gone.');
         const { urls } = compileMail(mail.source, { ids, baseUrl: config.FERMATA_BASE_URL });
         const context = Context.current();
-        // Sorting and writing millions of rows is one statement: the heartbeat goes by the clock.
-        const alive = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-        try {
-          return await resolveAudience(tenant, input, urls, () => context.cancellationSignal.throwIfAborted());
-        } finally {
-          clearInterval(alive);
-        }
+        return alive(HEARTBEAT_MS, () => resolveAudience(tenant, input, urls, () => context.cancellationSignal.throwIfAborted()));
       }),
 
     /** Makes the lanes of this run, which fences every lane of earlier ones, and lets mail out while the campaign runs. */

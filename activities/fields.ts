@@ -5,6 +5,7 @@ import type { Sql } from '../infra/db/sql.ts';
 import { HOLD_FIELDS } from '../infra/fields/catalogue.ts';
 import { waitUntilSearchable } from '../search/freshness.ts';
 import type { FieldInput } from '../workflows/contracts.ts';
+import { alive } from './alive.ts';
 import { translating } from './errors.ts';
 
 export type FieldActivities = ReturnType<typeof createFieldActivities>;
@@ -21,14 +22,6 @@ export function createFieldActivities({ tenants, gateway }: Pick<Container, 'ten
     Context.current().cancellationSignal.throwIfAborted();
     if (isStopping()) throw new Error('this worker stops; the removal goes on elsewhere');
   };
-  async function alive<T>(work: () => Promise<T>): Promise<T> {
-    const timer = setInterval(() => Context.current().heartbeat(), HEARTBEAT_MS);
-    try {
-      return await work();
-    } finally {
-      clearInterval(timer);
-    }
-  }
   const keyOf = async (sql: Sql, fieldNo: number) => (await sql.first<{ key: string }>('select key from custom_field where field_no = $1 and removing', [fieldNo]))?.key;
 
   return translating({
@@ -42,7 +35,7 @@ export function createFieldActivities({ tenants, gateway }: Pick<Container, 'ten
 
     /** Takes a removed field's values from every customer, by id. Done twice it changes nothing. */
     async stripField({ orgId, fieldNo }: FieldInput): Promise<{ customers: number }> {
-      return alive(() => tenants.use(orgId, async ({ sql }) => {
+      return alive(HEARTBEAT_MS, () => tenants.use(orgId, async ({ sql }) => {
         const key = await keyOf(sql, fieldNo);
         if (key === undefined) return { customers: 0 };
         await untilWritersEnded(sql, goOn);
@@ -59,7 +52,7 @@ export function createFieldActivities({ tenants, gateway }: Pick<Container, 'ten
 
     /** Deletes the field when no value of it is left in the index either. @returns `gone: false` while an import may still write it */
     async dropField({ orgId, fieldNo }: FieldInput): Promise<{ gone: boolean }> {
-      return alive(() => tenants.use(orgId, async (tenant) => {
+      return alive(HEARTBEAT_MS, () => tenants.use(orgId, async (tenant) => {
         const key = await keyOf(tenant.sql, fieldNo);
         if (key === undefined) return { gone: true };
         gateway.nudgeOutbox(orgId);

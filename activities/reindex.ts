@@ -7,6 +7,7 @@ import { backfillStep, beginRebuild, handOver, removeRetired } from '../search/r
 import { compareBuckets, repairBuckets } from '../search/reconcile.ts';
 import { buildingIndex, liveIndex } from '../search/versions.ts';
 import type { ReindexReason } from '../workflows/contracts.ts';
+import { alive } from './alive.ts';
 import { translating } from './errors.ts';
 import { forgetFailures, keepFailures } from './indexing.ts';
 
@@ -23,13 +24,7 @@ export function createReindexActivities({ tenants, gateway }: Pick<Container, 't
       context.cancellationSignal.throwIfAborted();
       if (isStopping()) throw new Error('this worker stops; the work on the index goes on elsewhere');
     };
-    // One statement over millions of rows may take long: the heartbeat goes by the clock.
-    const alive = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-    try {
-      return await tenants.use(orgId, (tenant) => work(tenant, goOn));
-    } finally {
-      clearInterval(alive);
-    }
+    return alive(HEARTBEAT_MS, () => tenants.use(orgId, (tenant) => work(tenant, goOn)));
   };
   return translating({
     beginReindex: (orgId: string, reason: ReindexReason): Promise<boolean> => {
