@@ -11,6 +11,7 @@ import { createOrganizationActivities } from './organization.ts';
 import { createReindexActivities } from './reindex.ts';
 import { createScrubActivities } from './scrub.ts';
 import { createSendActivities } from './send.ts';
+import { createSignUpActivities } from './sign-ups.ts';
 import { createSweepActivities } from './sweep.ts';
 
 /**
@@ -34,6 +35,7 @@ export function createActivities(container: Container) {
       ...createScrubActivities(container, isStopping),
       ...createCampaignActivities(container),
       ...createSendActivities(engine),
+      ...createSignUpActivities(container),
       ...createSweepActivities(container),
     },
     drain: () => {

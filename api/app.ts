@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Container } from '../infra/container.ts';
+import { createFormRouter } from './forms/index.ts';
 import { createLimiter } from './http/limits.ts';
 import { mountRoutes, problemHandlers } from './http/mount.ts';
 import { inlineScriptHashes, serveUi } from './http/static-ui.ts';
@@ -12,7 +13,7 @@ import { createTrackRouter } from './track/index.ts';
 
 const UI = join(import.meta.dirname, '../ui/build');
 
-/** The whole HTTP surface: health, metrics, tracking, the API, the app. It does not listen. */
+/** The whole HTTP surface: health, metrics, tracking, sign-up forms, the API, the app. It does not listen. */
 export function createApp(container: Container, services: Services = createServices(container)): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('trust proxy', container.config.FERMATA_TRUST_PROXY);
@@ -31,6 +32,7 @@ export function createApp(container: Container, services: Services = createServi
     observe: (route, status, seconds) => services.health.observe(route.method, route.path, status, seconds),
   }));
   app.use('/api/track', createTrackRouter(container));
+  app.use('/f', createFormRouter(container));
   app.use('/api', notFound);
   app.use(serveUi(UI));
   app.use(notFound);

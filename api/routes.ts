@@ -11,6 +11,7 @@ import { bulkRoutes } from './modules/customers/bulk-routes.ts';
 import { customerRoutes } from './modules/customers/routes.ts';
 import { exportRoutes } from './modules/exports/routes.ts';
 import { fieldRoutes } from './modules/fields/routes.ts';
+import { formRoutes } from './modules/forms/routes.ts';
 import { importRoutes } from './modules/imports/routes.ts';
 import { listRoutes } from './modules/lists/routes.ts';
 import { searchIndexRoutes } from './modules/search-index/routes.ts';
@@ -41,6 +42,7 @@ export const routes: readonly AnyRoute[] = [
   ...bulkRoutes,
   ...exportRoutes,
   ...fieldRoutes,
+  ...formRoutes,
   ...importRoutes,
   ...listRoutes,
   ...searchIndexRoutes,

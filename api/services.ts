@@ -20,6 +20,7 @@ import { createBulkService, type BulkService } from './modules/customers/bulk.ts
 import { createCustomerService, type CustomerService } from './modules/customers/service.ts';
 import { createExportService, type ExportService } from './modules/exports/service.ts';
 import { createFieldService, type FieldService } from './modules/fields/service.ts';
+import { createFormService, type FormService } from './modules/forms/service.ts';
 import { createImportService, type ImportService } from './modules/imports/service.ts';
 import { createListService, type ListService } from './modules/lists/service.ts';
 import { createSearchIndexService, type SearchIndexService } from './modules/search-index/service.ts';
@@ -43,6 +44,7 @@ export interface Services {
   readonly bulk: BulkService;
   readonly exports: ExportService;
   readonly fields: FieldService;
+  readonly forms: FormService;
   readonly imports: ImportService;
   readonly lists: ListService;
   readonly searchIndex: SearchIndexService;
@@ -87,6 +89,7 @@ export function createServices(container: Container): Services {
     bulk: createBulkService(container),
     exports: createExportService(container),
     fields: createFieldService(container),
+    forms: createFormService(container),
     imports: createImportService(container),
     lists: createListService(container),
     searchIndex: createSearchIndexService(container),

@@ -18,6 +18,7 @@ export const workflowIds = {
   export: (orgId: string, exportId: string) => `org/${orgId}/export/${exportId}`,
   bulk: (orgId: string, bulkId: string) => `org/${orgId}/bulk/${bulkId}`,
   scrub: (orgId: string) => `org/${orgId}/scrub`,
+  signUp: (orgId: string, signUpNo: number) => `org/${orgId}/sign-up/${signUpNo}`,
   sweep: () => 'sweep',
 } as const;
 
@@ -67,6 +68,11 @@ export interface BulkInput {
 
 export interface ScrubInput {
   readonly orgId: string;
+}
+
+export interface SignUpInput {
+  readonly orgId: string;
+  readonly signUpNo: number;
 }
 
 export interface CampaignInput {

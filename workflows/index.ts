@@ -9,4 +9,5 @@ export { provisionOrganizationWorkflow } from './organization.ts';
 export { outboxWorkflow } from './outbox.ts';
 export { reconcileWorkflow, reindexWorkflow } from './reindex.ts';
 export { scrubWorkflow } from './scrub.ts';
+export { signUpWorkflow } from './sign-ups.ts';
 export { sweepWorkflow } from './sweep.ts';

@@ -57,6 +57,13 @@ export const policies = {
     heartbeatTimeout: '10 seconds',
     retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
   },
+  /** One mail, with the 10 minutes a server may take for its last answer. A dead worker is noticed by its silence. */
+  mail: {
+    taskQueue: queues.engine,
+    startToCloseTimeout: '15 minutes',
+    heartbeatTimeout: '10 seconds',
+    retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+  },
   /** A range of the ledger. A dead worker is noticed by its silence after 10 s and the range goes to another. */
   send: {
     taskQueue: queues.send,

@@ -62,3 +62,10 @@ export function createLimiter(points: number, seconds: number, refusal: (waitSec
     },
   };
 }
+
+/** Whom an address stands for in limits: an IPv4 address itself, of an IPv6 address the /64, all of which one household has. */
+export function networkOf(ip: string | undefined): string {
+  if (ip === undefined || !ip.includes(':') || ip.includes('.')) return ip ?? '';
+  const [head = [], tail = []] = ip.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  return [...head, ...Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0'), ...tail].slice(0, 4).join(':');
+}

@@ -1,7 +1,7 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { AppError } from '#domain/shared/errors.ts';
-import { messages, queues, workflowIds, type BulkInput, type CampaignInput, type ExportInput, type FieldInput, type ImportInput, type ListInput, type OrganizationInput, type OutboxInput, type ScrubInput, type ReconcileInput, type ReindexInput, type ReindexReason } from '../../workflows/contracts.ts';
+import { messages, queues, workflowIds, type BulkInput, type CampaignInput, type ExportInput, type FieldInput, type ImportInput, type ListInput, type OrganizationInput, type OutboxInput, type ScrubInput, type ReconcileInput, type ReindexInput, type ReindexReason, type SignUpInput } from '../../workflows/contracts.ts';
 
 /** The only way the API and the activities reach Temporal. Starting is idempotent by id. */
 export interface Gateway {
@@ -25,6 +25,8 @@ export interface Gateway {
   cancelExport(input: ExportInput): Promise<void>;
   startBulk(input: BulkInput): Promise<void>;
   cancelBulk(input: BulkInput): Promise<void>;
+  /** Sends the mail with the link of a sign-up, if nobody does. */
+  startSignUp(input: SignUpInput): Promise<void>;
   /** Has the kept files searched for who was erased, if nobody searches them now. */
   startScrub(input: ScrubInput): Promise<void>;
   /** Has the kept files searched for who was erased, again if somebody does; a lost nudge costs delay only. */
@@ -104,6 +106,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     cancelExport: (input) => cancel(workflowIds.export(input.orgId, input.exportId)),
     startBulk: (input) => start('bulkWorkflow', workflowIds.bulk(input.orgId, input.bulkId), input.orgId, 'bulk', input.bulkId, input),
     cancelBulk: (input) => cancel(workflowIds.bulk(input.orgId, input.bulkId)),
+    startSignUp: (input) => start('signUpWorkflow', workflowIds.signUp(input.orgId, input.signUpNo), input.orgId, 'sign-up', String(input.signUpNo), input),
     startScrub: (input) => start('scrubWorkflow', workflowIds.scrub(input.orgId), input.orgId, 'scrub', input.orgId, input),
     nudgeScrub(orgId) {
       wake('scrubWorkflow', workflowIds.scrub(orgId), orgId, 'scrub', { orgId } satisfies ScrubInput).catch(options.onError);

@@ -34,9 +34,10 @@ const RECORD = `id bigint, email text, email_key text, ${columns.map((column) =>
  * Writes customers by address, each once: who is new is made, with the suppression her address has; who is there gets what
  * is given, and keeps her version when nothing changes. Edits are noted for timelines, one outbox row tells of all.
  * @param upserts checked by `checkReferences`; of one address given twice the later values win
+ * @param mode `fill`: of who is there only what is empty is written, as by a stranger's hand
  * @returns one result per upsert, in order
  */
-export async function upsertCustomers(tx: Transaction, secrets: Secrets, actor: string, upserts: readonly Upsert[]): Promise<Written[]> {
+export async function upsertCustomers(tx: Transaction, secrets: Secrets, actor: string, upserts: readonly Upsert[], mode: 'write' | 'fill' = 'write'): Promise<Written[]> {
   const wanted = [...merged(upserts).values()].sort((a, b) => (a.values.email.key < b.values.email.key ? -1 : 1));
   const keys = wanted.map((each) => each.values.email.key);
   await holdSuppressions(tx, secrets, keys);
@@ -49,7 +50,8 @@ export async function upsertCustomers(tx: Transaction, secrets: Secrets, actor: 
 
   const byKey = new Map(wanted.map((each) => [each.values.email.key, each]));
   // Her address stays as it was first given.
-  const edited = new Set(await edit(tx, actor, held.map((row) => ({ row, values: { ...byKey.get(row.key)!.values, email: undefined } }))));
+  const valuesFor = (row: Held) => (mode === 'fill' ? fillingOf(row, byKey.get(row.key)!.values) : byKey.get(row.key)!.values);
+  const edited = new Set(await edit(tx, actor, held.map((row) => ({ row, values: { ...valuesFor(row), email: undefined } }))));
   const pairs = wanted.flatMap(({ values, listIds }) => listIds.map((listId) => [listId, idByKey.get(values.email.key)!] as const));
   const joined = await join(tx, pairs, [...made.values()], [...edited]);
   await tell(tx, [...made.values(), ...edited, ...joined]);
@@ -134,6 +136,14 @@ function merged(upserts: readonly Upsert[]): Map<string, Upsert> {
     });
   }
   return byKey;
+}
+
+/** Of the values those she has none for. */
+function fillingOf(row: Held, { columns: given, custom }: ReadInput): ReadInput {
+  return {
+    columns: Object.fromEntries(Object.entries(given).filter(([column]) => row.values[column as (typeof columns)[number]] === null)),
+    custom: Object.fromEntries(Object.entries(custom).filter(([key]) => row.custom[key] === undefined)),
+  };
 }
 
 /** Makes those whose address nobody has. @returns their ids by key */

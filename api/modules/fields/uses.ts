@@ -11,7 +11,7 @@ interface Mention {
   readonly names: readonly string[];
 }
 
-/** What uses which field, by number: conditions of segments, merge tags of campaigns that are not over, jobs that read or write it. */
+/** What uses which field, by number: conditions of segments, merge tags of campaigns that are not over, forms that ask for it, jobs that read or write it. */
 export async function fieldUses(sql: Sql, catalogue: readonly CustomField[]): Promise<ReadonlyMap<number, readonly Use[]>> {
   const uses = new Map<number, Use[]>();
   for (const { kind, id, name, names } of await sql.rows<Mention>(MENTIONS)) {
@@ -38,6 +38,8 @@ select 'campaign', id::text, name, merge_tags from campaign where state in ('dra
 union all
 select 'import', id::text, file_name, array(select replace(value->>'target', 'custom:', 'custom.') from jsonb_array_elements(case when jsonb_typeof(options->'columns') = 'array' then options->'columns' else '[]' end) where value->>'target' like 'custom:%') from import_job
  where state in ('queued', 'validating', 'running')
+union all
+select 'form', id::text, name, array(select value->>'field' from jsonb_array_elements(fields) where value->>'field' like 'custom.%') from sign_up_form
 union all
 select 'export', id::text, title, array(select f #>> '{}' from jsonb_path_query(options, '$.**.field') f) from export_job where state in ('queued', 'running')
 union all

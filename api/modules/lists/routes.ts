@@ -6,6 +6,7 @@ import { ListView } from './views.ts';
 const params = z.strictObject({ id: z.uuid() });
 const name = z.string().trim().min(1, 'Give the list a name.').max(200);
 const description = z.string().trim().max(2_000).nullable().transform((text) => text ?? '');
+const ofPublic = { isPublic: z.boolean().optional(), publicName: z.string().trim().max(200).optional(), publicDescription: z.string().trim().max(2_000).optional() };
 const members = z.strictObject({
   customerIds: z.array(z.number().int().min(1)).max(10_000).optional(),
   emails: z.array(z.string().max(1_000)).max(10_000).optional(),
@@ -20,7 +21,7 @@ export const listRoutes = [
   }),
   route({
     method: 'post', path: '/lists', capability: 'lists.manage', tag, scope: 'lists:write', status: 201, summary: 'Adds a list.',
-    body: z.strictObject({ name, description: description.default('') }), reply: ListView,
+    body: z.strictObject({ name, description: description.default(''), ...ofPublic }), reply: ListView,
     handle: ({ org, body, services }) => services.lists.create(org, body),
   }),
   route({
@@ -28,8 +29,8 @@ export const listRoutes = [
     handle: ({ org, params: { id }, services }) => services.lists.get(org, id),
   }),
   route({
-    method: 'patch', path: '/lists/:id', capability: 'lists.manage', tag, scope: 'lists:write', summary: 'Renames or describes a list.', params,
-    body: z.strictObject({ version: z.number().int(), name: name.optional(), description: description.optional() }), reply: ListView,
+    method: 'patch', path: '/lists/:id', capability: 'lists.manage', tag, scope: 'lists:write', summary: 'Renames or describes a list, or shows it on preferences pages.', params,
+    body: z.strictObject({ version: z.number().int(), name: name.optional(), description: description.optional(), ...ofPublic }), reply: ListView,
     handle: ({ org, params: { id }, body, services }) => services.lists.update(org, id, body),
   }),
   route({

@@ -22,6 +22,14 @@ export interface Members {
   readonly emails?: readonly string[] | undefined;
 }
 
+export interface ListEdit {
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly isPublic?: boolean | undefined;
+  readonly publicName?: string | undefined;
+  readonly publicDescription?: string | undefined;
+}
+
 /** Static sets of customers. A membership that really changes makes a new version of the customer and an outbox row. */
 export function createListService({ tenants, gateway, logger }: Pick<Container, 'tenants' | 'gateway' | 'logger'>) {
   const find = (em: EntityManager, id: string, lock: LockMode = LockMode.NONE) => em.findOneOrFail(List, id, { lockMode: lock, failHandler: () => notFound('list') });
@@ -66,12 +74,12 @@ export function createListService({ tenants, gateway, logger }: Pick<Container, 
       return query.count === true ? { ...page, count: await em.count(List, matches) } : page;
     }),
     get: (orgId: string, id: string) => tenants.use(orgId, (tenant) => shown(tenant, id)),
-    create: (orgId: string, input: { name: string; description: string }) => tenants.use(orgId, async ({ em }) => {
-      const list = em.create(List, { id: newId(), ...input, members: 0, added30: 0 });
+    create: (orgId: string, { name, ...input }: ListEdit & { readonly name: string }) => tenants.use(orgId, async ({ em }) => {
+      const list = em.create(List, { id: newId(), name, ...given(input), members: 0, added30: 0 });
       await em.flush().catch(nameTaken);
       return toListView(list, []);
     }),
-    update: (orgId: string, id: string, { version, ...input }: { version: number; name?: string | undefined; description?: string | undefined }) => tenants.use(orgId, async (tenant) => {
+    update: (orgId: string, id: string, { version, ...input }: ListEdit & { readonly version: number }) => tenants.use(orgId, async (tenant) => {
       await tenant.em.transactional(async (em) => {
         const list = await find(em, id, LockMode.PESSIMISTIC_WRITE);
         if (list.version !== version) throw new AppError('conflict', 'Somebody changed this list meanwhile. Load it again, then repeat your change.');

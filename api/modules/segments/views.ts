@@ -20,7 +20,7 @@ const RuleView = z.object({
   get parts() { return z.array(z.union([RuleView, ConditionView, ListConditionView, SegmentConditionView, EventConditionView])); },
 }).meta({ id: 'Rule' });
 
-export const UseView = z.object({ kind: z.enum(['campaign', 'segment', 'import', 'export', 'bulk']), id: z.string(), name: z.string() }).meta({ id: 'Use' });
+export const UseView = z.object({ kind: z.enum(['campaign', 'segment', 'import', 'export', 'bulk', 'form']), id: z.string(), name: z.string() }).meta({ id: 'Use' });
 
 /** A segment in a list: its rule in words, cut where a row ends anyway, without the tree. */
 export const SegmentRowView = z.object({

@@ -7,6 +7,11 @@ const schema = defineEntity({
     id: p.uuid().primary(),
     name: p.text(),
     description: p.text().default(''),
+    /** Whether customers see it on their preferences page and may join and leave it there. */
+    isPublic: p.boolean().default(false),
+    /** What they read there; empty: its name. */
+    publicName: p.text().default(''),
+    publicDescription: p.text().default(''),
     version: p.integer().version().default(1),
     createdAt: p.datetime().onCreate(() => new Date()),
     updatedAt: p.datetime().onCreate(() => new Date()).onUpdate(() => new Date()),

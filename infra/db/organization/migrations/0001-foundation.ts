@@ -1,5 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 import { audience } from '../sql/audience.ts';
+import { forms } from '../sql/forms.ts';
 import { content, engagement, ledger } from '../sql/mail.ts';
 import { platform } from '../sql/platform.ts';
 
@@ -10,6 +11,7 @@ export class Migration0001Foundation extends Migration {
   override up(): void {
     this.addSql(audience);
     this.addSql(content);
+    this.addSql(forms);
     this.addSql(ledger);
     this.addSql(engagement);
     this.addSql(platform);

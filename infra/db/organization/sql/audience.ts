@@ -59,13 +59,16 @@ create table list_record (
   id uuid primary key,
   name text not null,
   description text not null default '',
+  is_public boolean not null default false,
+  public_name text not null default '',
+  public_description text not null default '',
   removing boolean not null default false,
   version integer not null default 1,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
 create unique index list_name on list_record (lower(name));
-create view list as select id, name, description, version, created_at, updated_at from list_record where not removing;
+create view list as select id, name, description, is_public, public_name, public_description, version, created_at, updated_at from list_record where not removing;
 comment on view list is 'what everybody reads and writes as lists. In list_record are also those whose members are still being taken off; their name is free again';
 
 create table list_member (
@@ -159,6 +162,9 @@ create extension if not exists pg_trgm;
 create index suppression_recent on suppression (created_at desc, email_key desc);
 create index suppression_address on suppression using gin (email_key gin_trgm_ops);
 comment on index suppression_address is 'search by part of an address: 2 ms instead of 90 ms of both cores at 1 M entries; costs 17 s when a million come in by file';
+
+create table suppression_lock (id integer);
+comment on table suppression_lock is 'never holds a row: who suppresses and who makes customers keep each other out by locking it, so that suppression itself can be vacuumed';
 
 create table suppression_hash (
   hash bytea primary key,

@@ -847,6 +847,60 @@ export interface paths {
         patch: operations["patchFieldsKey"];
         trace?: never;
     };
+    "/forms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sign-up forms by name. */
+        get: operations["getForms"];
+        put?: never;
+        /** Adds a sign-up form; what is not given has a sensible default. */
+        post: operations["postForms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/forms/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One sign-up form with its address and the HTML to embed it. */
+        get: operations["getFormsId"];
+        put?: never;
+        post?: never;
+        /** Deletes a sign-up form; its address leads nowhere from then on, the kept consents stay. */
+        delete: operations["deleteFormsId"];
+        options?: never;
+        head?: never;
+        /** Changes a sign-up form, or switches it on or off. */
+        patch: operations["patchFormsId"];
+        trace?: never;
+    };
+    "/forms/{id}/sign-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who signed up by a form, newest first. */
+        get: operations["getFormsIdSignUps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/imports": {
         parameters: {
             query?: never;
@@ -1052,7 +1106,7 @@ export interface paths {
         delete: operations["deleteListsId"];
         options?: never;
         head?: never;
-        /** Renames or describes a list. */
+        /** Renames or describes a list, or shows it on preferences pages. */
         patch: operations["patchListsId"];
         trace?: never;
     };
@@ -1750,9 +1804,63 @@ export interface components {
         };
         Use: {
             /** @enum {string} */
-            kind: "campaign" | "segment" | "import" | "export" | "bulk";
+            kind: "campaign" | "segment" | "import" | "export" | "bulk" | "form";
             id: string;
             name: string;
+        };
+        Form: {
+            id: string;
+            name: string;
+            title: string;
+            intro: string;
+            consentText: string;
+            buttonLabel: string;
+            fields: components["schemas"]["FormField"][];
+            thanksText: string;
+            redirectUrl: string | null;
+            lists: {
+                id: string;
+                name: string;
+            }[];
+            doubleOptIn: boolean;
+            connectionId: string | null;
+            confirmSubject: string;
+            confirmText: string;
+            enabled: boolean;
+            problems: string[];
+            url: string;
+            embed: {
+                html: string;
+                frame: string;
+            };
+            signUps: number;
+            confirmed: number;
+            version: number;
+            createdAt: string;
+            updatedAt: string;
+        };
+        FormField: {
+            field: string;
+            label: string;
+            required: boolean;
+        };
+        SignUp: {
+            no: number;
+            email: string | null;
+            /** @enum {string} */
+            state: "pending" | "confirmed" | "expired";
+            /** @enum {string} */
+            mailState: "none" | "queued" | "sending" | "sent" | "failed" | "skipped" | "in_doubt";
+            mailReply: string | null;
+            answers: {
+                [key: string]: string;
+            };
+            consentText: string;
+            doubleOptIn: boolean;
+            customerId: number | null;
+            createdAt: string;
+            confirmedAt: string | null;
+            expiresAt: string | null;
         };
         ImportPreview: {
             /** @enum {string} */
@@ -1809,6 +1917,9 @@ export interface components {
             id: string;
             name: string;
             description: string;
+            isPublic: boolean;
+            publicName: string;
+            publicDescription: string;
             members: number;
             added30: number;
             usedBy: components["schemas"]["Use"][];
@@ -5119,6 +5230,253 @@ export interface operations {
             };
         };
     };
+    getForms: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Form"][];
+                        nextCursor: string | null;
+                        count?: number;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postForms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    title?: string;
+                    intro?: string;
+                    consentText?: string;
+                    buttonLabel?: string;
+                    fields?: {
+                        field: string;
+                        label: string;
+                        /** @default false */
+                        required?: boolean;
+                    }[];
+                    thanksText?: string;
+                    redirectUrl?: string | null;
+                    listIds: string[];
+                    doubleOptIn?: boolean;
+                    connectionId?: string | null;
+                    confirmSubject?: string;
+                    confirmText?: string;
+                    enabled?: boolean;
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Form"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFormsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Form"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteFormsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patchFormsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    version: number;
+                    name?: string;
+                    title?: string;
+                    intro?: string;
+                    consentText?: string;
+                    buttonLabel?: string;
+                    fields?: {
+                        field: string;
+                        label: string;
+                        /** @default false */
+                        required?: boolean;
+                    }[];
+                    thanksText?: string;
+                    redirectUrl?: string | null;
+                    listIds?: string[];
+                    doubleOptIn?: boolean;
+                    connectionId?: string | null;
+                    confirmSubject?: string;
+                    confirmText?: string;
+                    enabled?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Form"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFormsIdSignUps: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+                state?: "pending" | "confirmed" | "expired";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["SignUp"][];
+                        nextCursor: string | null;
+                        count?: number;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getImports: {
         parameters: {
             query?: {
@@ -5620,6 +5978,9 @@ export interface operations {
                 "application/json": {
                     name: string;
                     description?: string | null;
+                    isPublic?: boolean;
+                    publicName?: string;
+                    publicDescription?: string;
                 };
             };
         };
@@ -5719,6 +6080,9 @@ export interface operations {
                     version: number;
                     name?: string;
                     description?: string | null;
+                    isPublic?: boolean;
+                    publicName?: string;
+                    publicDescription?: string;
                 };
             };
         };

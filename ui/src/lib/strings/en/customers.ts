@@ -155,7 +155,7 @@ export const uses = {
   none: 'Not used',
   more: (first: string, others: number) => `${first} and ${others} more`,
   title: (size: number) => plural(size, 'use', 'uses'),
-  kinds: { campaign: 'Campaign', segment: 'Segment', import: 'Import', export: 'Export', bulk: 'Action' } as Record<string, string>,
+  kinds: { campaign: 'Campaign', segment: 'Segment', import: 'Import', export: 'Export', bulk: 'Action', form: 'Form' } as Record<string, string>,
 };
 
 export const fields = {
