@@ -1,127 +1,110 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import { closeSync, fdatasyncSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { Conversation, type Server, type Taken } from './smtp-sink-conversation.ts';
+import { plainRules, type SinkRules } from './smtp-sink-script.ts';
 
 /**
  * A scripted SMTP server in a process of its own: the ground truth of what was sent.
- * The local part of a recipient up to its first dot chooses what happens: `rcpt550`, `rcpt450`, `data354drop`,
- * `dotdrop-fin`, `dotdrop-rst`, `dothang`, `dot451`, `dot454`, `dot550`, `slow-<ms>`, anything else is accepted; a
- * sender `mail421` or `mail550` likewise. The log has a line per message that was taken whole: recipient, whether a
- * 250 was answered, Message-ID.
- * Arguments: port (0: any), log file, password every user must give (none: no login), and the port is printed.
+ * One argument, JSON of `SinkOptions`; the port is printed. Its log has a line for each message that was taken whole, in
+ * their order. Asked over the process channel: `rules` (changes them), `flush`, `counts`.
  */
-const [port = '0', logFile = '', password = ''] = process.argv.slice(2);
-let log: string[] = [];
-if (logFile !== '') {
-  writeFileSync(logFile, '');
-  setInterval(flush, 20);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => { flush(); process.exit(0); });
-  process.on('message', (message) => { if (message === 'flush') { flush(); process.send?.('flushed'); } });
+export interface SinkOptions {
+  /** 0: any. */
+  readonly port: number;
+  readonly logFile: string;
+  /** Whether a message is on the disk before it is answered; else lines are written each 20 ms. */
+  readonly isDurable: boolean;
+  /** Where whole messages are kept, by their number in the log from 1; null: nowhere. */
+  readonly keepIn: string | null;
+  readonly rules: Partial<SinkRules>;
 }
+
+export interface SinkCounts {
+  /** Sessions now, and most of them at once. */
+  readonly open: number;
+  readonly peak: number;
+  readonly connections: number;
+  readonly logins: number;
+  readonly refusedLogins: number;
+  /** MAIL commands. */
+  readonly mails: number;
+  readonly refused: number;
+}
+
+export interface Question {
+  readonly id: number;
+  readonly ask: 'rules' | 'flush' | 'counts';
+  readonly rules?: Partial<SinkRules>;
+}
+
+const options = JSON.parse(process.argv[2] ?? '') as SinkOptions;
+const log = openSync(options.logFile, 'a');
+const counts = { open: 0, peak: 0, connections: 0, logins: 0, refusedLogins: 0, mails: 0, refused: 0 };
+const attempts = new Map<string, number>();
+let rules: SinkRules = { ...plainRules, ...options.rules };
+let lines = '';
+let number = 0;
+let waiting: (() => void)[] = [];
+
+const server: Server = {
+  get rules() { return rules; },
+  count: (what) => { counts[what] += 1; },
+  attempt(recipient) {
+    const next = (attempts.get(recipient) ?? 0) + 1;
+    attempts.set(recipient, next);
+    return next;
+  },
+  take(taken, then) {
+    number += 1;
+    lines += lineOf(taken);
+    if (options.keepIn !== null) writeFileSync(`${options.keepIn}/${number}.eml`, taken.message);
+    if (!options.isDurable) return then();
+    waiting.push(then);
+    if (waiting.length === 1) setImmediate(flush);
+  },
+};
+
+function lineOf({ recipient, isAnswered, sender, dataAt, message }: Taken): string {
+  const at = message.indexOf('Message-ID: <');
+  const messageId = at === -1 ? '' : message.toString('latin1', at + 13, message.indexOf('>', at));
+  return `${recipient}\t${isAnswered ? 1 : 0}\t${messageId}\t${sender}\t${message.length}\t${dataAt}\t${Date.now()}\n`;
+}
+
+/** One write and one fsync for all that came meanwhile; whoever waits for it goes on. */
 function flush(): void {
-  if (log.length === 0) return;
-  appendFileSync(logFile, `${log.join('\n')}\n`);
-  log = [];
+  if (lines !== '') writeSync(log, lines);
+  lines = '';
+  if (options.isDurable) fdatasyncSync(log);
+  const ready = waiting;
+  waiting = [];
+  for (const then of ready) then();
 }
 
-const END = Buffer.from('\r\n.\r\n');
-const scriptOf = (address: string): string => /^([^.@]*)/.exec(address)?.[1] ?? '';
-
-class Conversation {
-  readonly #socket: Socket;
-  #pending: Buffer = Buffer.alloc(0);
-  #isInData = false;
-  #recipient = '';
-  #hasSender = false;
-  #isAccepted = false;
-  #out = '';
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', () => socket.destroy());
-    socket.write('220 sink ESMTP\r\n');
-  }
-
-  #read(chunk: Buffer): void {
-    let buffer = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-    while (buffer.length > 0) {
-      if (this.#isInData) {
-        // A lone dot is a message of nothing.
-        const isEmpty = buffer.length >= 3 && buffer[0] === 46 && buffer[1] === 13 && buffer[2] === 10;
-        const end = isEmpty ? -2 : buffer.indexOf(END);
-        if (end === -1) break;
-        this.#isInData = false;
-        this.#taken(buffer.subarray(0, Math.max(0, end)));
-        buffer = buffer.subarray(end + END.length);
-      } else {
-        const end = buffer.indexOf('\r\n');
-        if (end === -1) break;
-        this.#command(buffer.toString('latin1', 0, end));
-        buffer = buffer.subarray(end + 2);
-      }
-      if (this.#socket.destroyed) return;
-    }
-    this.#pending = buffer;
-    this.#send();
-  }
-
-  #send(): void {
-    if (this.#out === '') return;
-    this.#socket.write(this.#out);
-    this.#out = '';
-  }
-
-  #command(line: string): void {
-    const verb = line.slice(0, 4).toUpperCase();
-    if (verb === 'MAIL') {
-      const script = scriptOf(line.slice(line.indexOf('<') + 1));
-      this.#isAccepted = false;
-      this.#hasSender = script !== 'mail421' && script !== 'mail550';
-      this.#out += script === 'mail421' ? '421 4.3.2 try later\r\n' : script === 'mail550' ? '550 5.7.1 sender refused\r\n' : '250 ok\r\n';
-    } else if (verb === 'RCPT') {
-      this.#recipient = line.slice(line.indexOf('<') + 1, line.indexOf('>'));
-      const script = scriptOf(this.#recipient);
-      this.#isAccepted = this.#hasSender && script !== 'rcpt550' && script !== 'rcpt450';
-      this.#out += !this.#hasSender ? '503 5.5.1 MAIL first\r\n' : script === 'rcpt550' ? '550 5.1.1 no such user\r\n' : script === 'rcpt450' ? '450 4.2.1 greylisted\r\n' : '250 ok\r\n';
-    } else if (verb === 'DATA') {
-      if (!this.#isAccepted) this.#out += '554 5.5.1 no valid recipients\r\n';
-      else if (scriptOf(this.#recipient) === 'data354drop') this.#socket.destroy();
-      else {
-        this.#isInData = true;
-        this.#out += '354 go\r\n';
-      }
-    } else if (verb === 'EHLO') this.#out += `250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n${password === '' ? '' : '250-AUTH PLAIN\r\n'}250 SIZE 50000000\r\n`;
-    else if (verb === 'AUTH') {
-      const given = Buffer.from(line.split(' ')[2] ?? '', 'base64').toString().split('\0')[2];
-      this.#out += given === password ? '235 2.7.0 welcome\r\n' : '535 5.7.8 wrong password\r\n';
-    } else if (verb === 'QUIT') this.#socket.end('221 bye\r\n');
-    else this.#out += '250 ok\r\n';
-  }
-
-  #taken(message: Buffer): void {
-    const script = scriptOf(this.#recipient);
-    const refused = script === 'dot451' || script === 'dot454' || script === 'dot550';
-    const silent = script.startsWith('dotdrop') || script === 'dothang';
-    if (!refused && logFile !== '') {
-      const at = message.indexOf('Message-ID: <');
-      const id = at === -1 ? '' : message.toString('latin1', at + 13, message.indexOf('>', at));
-      log.push(`${this.#recipient}\t${silent ? 0 : 1}\t${id}`);
-    }
-    if (script === 'dotdrop-fin') this.#socket.end();
-    else if (script === 'dotdrop-rst') this.#socket.resetAndDestroy();
-    else if (script === 'dothang') return;
-    else if (refused) this.#out += script === 'dot451' ? '451 4.3.0 later\r\n' : script === 'dot454' ? '454 4.7.0 busy\r\n' : '550 5.7.1 content refused\r\n';
-    else if (script.startsWith('slow-')) {
-      setTimeout(() => { this.#socket.write('250 2.0.0 queued\r\n'); }, Number(script.slice(5)));
-    } else this.#out += '250 2.0.0 queued\r\n';
-  }
+function answer({ ask, rules: changed }: Question): SinkCounts | null {
+  if (ask === 'rules') rules = { ...rules, ...changed };
+  else if (ask === 'flush') flush();
+  return ask === 'counts' ? counts : null;
 }
 
-const server = createServer((socket) => void new Conversation(socket));
-server.listen(Number(port), '127.0.0.1', 1_024, () => {
-  const address = server.address();
-  const actual = typeof address === 'object' && address !== null ? address.port : 0;
-  process.stdout.write(`${actual}\n`);
+function end(): void {
+  flush();
+  closeSync(log);
+  process.exit(0);
+}
+
+if (!options.isDurable) setInterval(flush, 20);
+process.on('message', (question: Question) => { process.send?.({ id: question.id, answer: answer(question) }); });
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
+process.on('disconnect', end);
+
+const listener = createServer((socket) => {
+  counts.connections += 1;
+  counts.open += 1;
+  counts.peak = Math.max(counts.peak, counts.open);
+  socket.on('close', () => { counts.open -= 1; });
+  new Conversation(socket, server);
 });
-process.on('disconnect', () => { if (logFile !== '') flush(); process.exit(0); });
+listener.listen(options.port, '127.0.0.1', 1_024, () => {
+  const address = listener.address();
+  process.stdout.write(`${typeof address === 'object' && address !== null ? address.port : 0}\n`);
+});
