@@ -1,6 +1,7 @@
 import type { Container } from '../infra/container.ts';
 import { removeLeftAddressFiles } from '../infra/customers/address-file.ts';
 import { expireExports } from '../infra/exports/files.ts';
+import { expireSignUps } from '../infra/forms/expire.ts';
 import { removeOldFiles } from '../infra/imports/retention.ts';
 import { translating } from './errors.ts';
 
@@ -31,6 +32,7 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
             imports: await sql.rows<{ id: string }>("select id from import_job where state in ('queued', 'validating', 'running') and created_at < now() - interval '30 seconds'"),
             exports: await sql.rows<{ id: string }>("select id from export_job where state in ('queued', 'running') and created_at < now() - interval '30 seconds'"),
             bulk: await sql.rows<{ id: string }>("select id from bulk_job where state in ('queued', 'collecting', 'running') and created_at < now() - interval '30 seconds'"),
+            signUps: await sql.rows<{ no: number }>(`select no from sign_up where state = 'pending' and mail_state in ('queued', 'sending') and expires_at > now() and created_at < now() - interval '30 seconds'`),
             isUnsearched: (await sql.first("select 1 from erased_address where erased_at < now() - interval '30 seconds' limit 1")) !== undefined,
             lists: await sql.rows<{ id: string }>("select id from list_record where removing and updated_at < now() - interval '30 seconds'"),
             fields: await sql.rows<{ no: number }>('select field_no as no from custom_field where removing'),
@@ -41,10 +43,12 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
           for (const { id } of found.imports) await gateway.startImport({ orgId: org.id, importId: id });
           for (const { id } of found.exports) await gateway.startExport({ orgId: org.id, exportId: id });
           for (const { id } of found.bulk) await gateway.startBulk({ orgId: org.id, bulkId: id });
+          for (const { no } of found.signUps) await gateway.startSignUp({ orgId: org.id, signUpNo: no });
           if (found.isUnsearched) await gateway.startScrub({ orgId: org.id });
           await tenants.use(org.id, async ({ sql }) => {
             await expireExports(sql, config, org.id);
             await removeLeftAddressFiles(sql, config, org.id);
+            await expireSignUps(sql);
           });
           await tenants.use(org.id, ({ sql }) => removeOldFiles(sql, config, org.id));
           for (const { id } of found.lists) await gateway.removeList({ orgId: org.id, listId: id });

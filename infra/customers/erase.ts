@@ -41,6 +41,7 @@ export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure:
   await tx.run('update event set customer_id = null, detail = null where customer_id = any($1)', [ids]);
   await tx.run('delete from index_failure where customer_id = any($1)', [ids]);
   await hide(tx, secrets, idByAddress, erasure.neverMail);
+  await tx.run('delete from sign_up where email_key = any($1)', [addresses]);
   await tx.run(`delete from caught_mail where string_to_array(lower(recipient), ', ') && $1::text[]`, [addresses]);
   await tx.run(`update audit set subject = 'erased address', detail = null where subject = any($1)`, [addresses]);
   await tx.run(`delete from idempotency i where route like 'post %import%' and exists (select 1 from unnest($1::text[]) u(address) where position(address in lower(i.response::text)) > 0)`, [addresses]);

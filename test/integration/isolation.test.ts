@@ -45,6 +45,7 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
   await made('/fields', { key: 'kept_field', label: 'Secret field', type: 'text' });
   const connection = await made('/connections', { vendor: 'smtp', name: 'Secret connection', host: 'smtp.secret.example', username: 'me', password: 'hidden' });
   const campaign = await made('/campaigns', { name: 'Secret campaign' });
+  const form = await made('/forms', { name: 'Secret form', listIds: [list.id] });
   await made('/suppressions', { email: 'suppressed@example.com', reason: 'manual' });
   const key = await made('/api-keys', { name: 'Secret key', scopes: ['lists:read'] });
   const invitation = await made('/invitations', { email: `invited-${randomUUID()}@example.com`, role: 'member' });
@@ -57,7 +58,7 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
   const mail = await api.container.tenants.use(orgId, ({ sql }) =>
     sql.first<{ id: number }>("insert into caught_mail (sender, recipient, subject, size_bytes, source) values ('a@x.example', 'b@x.example', 'Secret', 5, 'Subject: Secret\r\n\r\n') returning id"));
   return {
-    lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, suppressions: 'suppressed@example.com', fields: 'kept_field',
+    lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, forms: form.id, suppressions: 'suppressed@example.com', fields: 'kept_field',
     'api-keys': key.id, invitations: invitation.id, users: member.id, imports: (upload.body as { id: string }).id, bulk: (bulk.body as { id: string }).id, exports: (exported.body as { id: string }).id, messages: String(mail?.id),
   };
 }
@@ -66,6 +67,7 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
 const bodies: Readonly<Record<string, object>> = {
   'PATCH /campaigns/:id': { subject: 'Taken over' }, 'POST /campaigns/:id/test': { emails: ['spy@example.com'] }, 'PATCH /connections/:id': { name: 'Taken over' },
   'POST /connections/:id/test': { recipient: 'spy@example.com' }, 'PATCH /customers/:id': { city: 'Taken over' }, 'PATCH /lists/:id': { version: 1, name: 'Taken over' }, 'PATCH /fields/:key': { label: 'Taken over' },
+  'PATCH /forms/:id': { version: 1, name: 'Taken over' },
   'POST /lists/:id/members': { emails: ['own@example.com'] }, 'DELETE /lists/:id/members': { emails: ['secret@example.com'] }, 'PATCH /segments/:id': { version: 1, name: 'Taken over' },
   'DELETE /suppressions/:email': { note: 'I want to write to her.' }, 'PATCH /users/:id': { role: 'admin' },
 };
@@ -119,6 +121,8 @@ test('ids of the other organization inside bodies and queries are refused or fin
   const refused = async (reply: { status: number; body: { errors: { field: string }[] } }, field: string) => expect([reply.status, reply.body.errors.map((error) => error.field)]).toEqual([422, [field]]);
   await refused(await ada.patch(`/campaigns/${campaign.id}`, { connectionId: foreign['connections'] }), 'connectionId');
   await refused(await ada.post('/customers', { email: 'new@example.com', listIds: [foreign['lists']] }), 'listIds[0]');
+  await refused(await ada.post('/forms', { name: 'Curious', listIds: [foreign['lists']] }), 'listIds[0]');
+  await refused(await ada.post('/forms', { name: 'Curious', listIds: [list.id], connectionId: foreign['connections'] }), 'connectionId');
   await refused(await ada.post('/customers/search', { listId: foreign['lists'] }), 'listId');
   await refused(await ada.post('/customers/bulk', { action: 'add_to_list', listId: foreign['lists'], selection: { ids: [1] } }), 'listId');
   await refused(await ada.post('/customers/bulk', { action: 'suppress', selection: { filter: { segmentId: foreign['segments'] } } }), 'selection.filter.segmentId');
@@ -141,7 +145,7 @@ test('ids of the other organization inside bodies and queries are refused or fin
 });
 
 test('lists of things show only one’s own', async () => {
-  for (const path of ['/customers', '/lists', '/segments', '/connections', '/campaigns', '/imports', '/exports', '/customers/bulk', '/suppressions', '/api-keys', '/invitations', '/users', '/mail-catcher/messages', '/dashboard']) {
+  for (const path of ['/customers', '/lists', '/segments', '/connections', '/campaigns', '/forms', '/imports', '/exports', '/customers/bulk', '/suppressions', '/api-keys', '/invitations', '/users', '/mail-catcher/messages', '/dashboard']) {
     const reply = await ada.get(path);
     expect(reply.status, path).toBe(200);
     expect(JSON.stringify(reply.body).toLowerCase(), path).not.toMatch(/secret|suppressed@/);

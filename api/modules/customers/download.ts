@@ -29,6 +29,11 @@ const sections: readonly Section[] = [
     query: 'select j.id::text as import_id, j.file_name, j.created_by, j.created_at from customer c join import_job j on j.no = any(c.imports) where c.id = $1 order by j.no',
   },
   {
+    name: 'sign_ups', isPaged: false,
+    query: `select s.form_name as form, s.answers, s.consent_text, s.double_opt_in, s.state, s.created_at, s.confirmed_at
+      from sign_up s join customer c on s.customer_id = c.id or s.email_key = c.email_key where c.id = $1 order by s.no`,
+  },
+  {
     name: 'changes', isPaged: true,
     query: 'select id as key, kind, at, actor, detail from customer_change where customer_id = $1 and id > $2 order by id limit $3',
   },

@@ -6,7 +6,7 @@ export const timelineGroups = {
   mail: ['sent', 'failed', 'skipped', 'in_doubt', 'delivered', 'opened', 'clicked', 'bounced', 'complained', 'unsubscribed'],
   profile: ['created', 'fields'],
   imports: ['imported'],
-  lists: ['list_added', 'list_removed'],
+  lists: ['list_added', 'list_removed', 'signed_up'],
   suppression: ['suppressed', 'unsuppressed'],
   events: ['custom'],
 } as const;
@@ -95,6 +95,9 @@ const branches: readonly Branch[] = [
     from: 'list_member m join list l on l.id = m.list_id', at: 'm.added_at', ref: `'l' || l.id`, where: 'm.customer_id = $1', kind: `'list_added'`, columns: { about: 'l.name', listId: 'l.id::text' },
   },
   {
+    from: 'sign_up s', at: 's.confirmed_at', ref: `'f' || s.no`, where: `s.customer_id = $1 and s.state = 'confirmed'`, kind: `'signed_up'`, columns: { about: 's.form_name', note: `nullif(s.consent_text, '')` },
+  },
+  {
     from: 'customer_change h', at: 'h.at', ref: `'h' || h.id`, where: 'h.customer_id = $1', kind: 'h.kind',
     columns: {
       about: `case h.kind when 'list_removed' then h.detail->>'name' end`, listId: `case h.kind when 'list_removed' then h.detail->>'list' end`,
@@ -128,7 +131,7 @@ ${branches.map(({ from, at, kind, ref, where, columns = {} }) => `(
 
 const titles: Record<TimelineKind, string> = {
   sent: 'Mail sent', failed: 'Mail not sent', skipped: 'Mail skipped', in_doubt: 'Mail perhaps sent', delivered: 'Mail delivered', opened: 'Opened', clicked: 'Clicked', bounced: 'Bounced',
-  complained: 'Complained', unsubscribed: 'Unsubscribed', created: 'Customer created', fields: 'Fields changed', imported: 'Imported', list_added: 'Added to a list', list_removed: 'Removed from a list',
+  complained: 'Complained', unsubscribed: 'Unsubscribed', created: 'Customer created', fields: 'Fields changed', imported: 'Imported', list_added: 'Added to a list', list_removed: 'Removed from a list', signed_up: 'Signed up',
   suppressed: 'Suppressed', unsuppressed: 'Gets mail again', custom: 'Event',
 };
 

@@ -87,7 +87,7 @@ export const timeline = {
   from: 'from', to: 'to', nothing: 'empty',
   titles: {
     sent: 'Mail sent', failed: 'Mail not sent', skipped: 'Mail skipped', in_doubt: 'Mail perhaps sent', delivered: 'Mail delivered', opened: 'Opened', clicked: 'Clicked', bounced: 'Bounced',
-    complained: 'Complained', unsubscribed: 'Unsubscribed', created: 'Customer created', fields: 'Fields changed', imported: 'Imported', list_added: 'Added to a list', list_removed: 'Removed from a list',
+    complained: 'Complained', unsubscribed: 'Unsubscribed', created: 'Customer created', fields: 'Fields changed', imported: 'Imported', list_added: 'Added to a list', list_removed: 'Removed from a list', signed_up: 'Signed up',
     suppressed: 'Suppressed', unsuppressed: 'Gets mail again', custom: 'Event',
   } as Record<string, string>,
 };
