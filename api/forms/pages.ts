@@ -10,10 +10,13 @@ export interface Setting {
   readonly isFramed: boolean;
 }
 
+/** Of a form what its page shows. */
+export type FormWords = Pick<FormRecord, 'name' | 'title' | 'intro' | 'fields' | 'consentText' | 'buttonLabel'>;
+
 const nothingTyped: Refusal = { typed: new Map(), errors: new Map() };
 
 /** The form; after a refusal with what was typed and what is wrong with it. */
-export function formPage(form: FormRecord, widgets: Widgets, { organization, isFramed }: Setting, refused: Refusal = nothingTyped): string {
+export function formPage(form: FormWords, widgets: Widgets, { organization, isFramed }: Setting, refused: Refusal = nothingTyped): string {
   const { typed, errors } = refused;
   const body = [
     paragraphs(form.intro),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { route } from '../../http/route.ts';
 import { CONFIRM_URL } from '../../../infra/forms/confirmation.ts';
+import { FormDraft, FormPreview } from './preview.ts';
 import { FormView, signUpStates, SignUpView } from './views.ts';
 
 const tag = 'forms';
@@ -33,6 +34,10 @@ export const formRoutes = [
     method: 'post', path: '/forms', capability: 'lists.manage', tag, scope: 'lists:write', status: 201, summary: 'Adds a sign-up form; what is not given has a sensible default.',
     body: z.strictObject({ ...settings, name, listIds: settings.listIds.unwrap() }), reply: FormView,
     handle: ({ org, actor, body, services }) => services.forms.create(org, actor.name, body),
+  }),
+  route({
+    method: 'post', path: '/forms/preview', capability: 'lists.manage', tag, scope: 'lists:read', summary: 'The pages of a form that is being written; nothing is kept.', body: FormDraft, reply: FormPreview,
+    handle: ({ org, body, services }) => services.forms.preview(org, body),
   }),
   route({
     method: 'get', path: '/forms/:id', capability: 'lists.manage', tag, scope: 'lists:read', summary: 'One sign-up form with its address and the HTML to embed it.', params, reply: FormView,

@@ -11,6 +11,7 @@ import { embedOf } from '../../forms/embed.ts';
 import { widgetsOf } from '../../forms/widgets.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { nameTaken } from '../segments/uses.ts';
+import { previewOf, type FormDraft } from './preview.ts';
 import { FORM, formFields, SIGN_UP, toFormView, toSignUpView, type FormField, type FormRecord, type SignUpRecord } from './views.ts';
 
 export interface FormEdit {
@@ -50,6 +51,8 @@ export function createFormService({ tenants, secrets, config }: Pick<Container, 
     }),
 
     get: (orgId: string, id: string) => tenants.use(orgId, (tenant) => one(tenant, id)),
+
+    preview: (orgId: string, draft: z.output<typeof FormDraft>) => tenants.use(orgId, async ({ org, sql }) => previewOf(draft, await widgetsOf(sql, draft.fields), org.name)),
 
     /** What is not given: its name as the title, double opt-in over the oldest connection that can send, a confirmation in plain words. */
     create: (orgId: string, actor: string, input: FormEdit & { readonly name: string; readonly listIds: readonly string[] }) => tenants.use(orgId, async (tenant) => {

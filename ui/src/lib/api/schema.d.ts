@@ -865,6 +865,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/forms/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The pages of a form that is being written; nothing is kept. */
+        post: operations["postFormsPreview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/forms/{id}": {
         parameters: {
             query?: never;
@@ -1703,7 +1720,7 @@ export interface components {
         TimelineEntry: {
             at: string;
             /** @enum {string} */
-            kind: "sent" | "failed" | "skipped" | "in_doubt" | "delivered" | "opened" | "clicked" | "bounced" | "complained" | "unsubscribed" | "created" | "fields" | "imported" | "list_added" | "list_removed" | "suppressed" | "unsuppressed" | "custom";
+            kind: "sent" | "failed" | "skipped" | "in_doubt" | "delivered" | "opened" | "clicked" | "bounced" | "complained" | "unsubscribed" | "created" | "fields" | "imported" | "list_added" | "list_removed" | "signed_up" | "suppressed" | "unsuppressed" | "custom";
             title: string;
             detail: string | null;
             machine: boolean;
@@ -5308,6 +5325,63 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Form"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postFormsPreview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @default  */
+                    name?: string;
+                    /** @default  */
+                    title?: string;
+                    /** @default  */
+                    intro?: string;
+                    /** @default  */
+                    consentText?: string;
+                    /** @default  */
+                    buttonLabel?: string;
+                    /** @default  */
+                    thanksText?: string;
+                    /** @default [] */
+                    fields?: {
+                        field: string;
+                        label: string;
+                        required: boolean;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        form: string;
+                        sent: string;
+                        confirm: string;
+                        thanks: string;
+                    };
                 };
             };
             /** @description Refused or failed */
