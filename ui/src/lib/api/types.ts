@@ -39,6 +39,10 @@ export type CustomerFilter = components['schemas']['CustomerFilter'];
 export type CustomerList = Reply<'/lists/{id}', 'get'>;
 /** Something that would miss a list, a segment, a field. */
 export type Use = components['schemas']['Use'];
+export type SignUpForm = Reply<'/forms/{id}', 'get'>;
+export type FormField = SignUpForm['fields'][number];
+export type FormPreview = Reply<'/forms/preview', 'post'>;
+export type SignUp = Row<'/forms/{id}/sign-ups'>;
 export type BulkJob = components['schemas']['BulkJob'];
 export type ExportJob = components['schemas']['ExportJob'];
 export type SearchIndex = components['schemas']['SearchIndex'];

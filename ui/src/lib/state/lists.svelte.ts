@@ -5,13 +5,19 @@ import { count } from '$lib/format/format.svelte.ts';
 import { Action } from './action.svelte.ts';
 import { Pages } from './table.svelte.ts';
 
+export interface ListForm { name: string; description: string; isPublic: boolean; publicName: string; publicDescription: string }
+
+export const formOf = (list: CustomerList | null): ListForm => ({
+  name: list?.name ?? '', description: list?.description ?? '', isPublic: list?.isPublic ?? false, publicName: list?.publicName ?? '', publicDescription: list?.publicDescription ?? '',
+});
+
 export class Lists extends Pages<CustomerList, Query<'/lists'>> {
   constructor() {
     super((query) => get('/lists', { query }));
   }
 
-  save = new Action(async (list: CustomerList | null, name: string, description: string) => {
-    const body = { name: name.trim(), description: description.trim() };
+  save = new Action(async (list: CustomerList | null, form: ListForm) => {
+    const body = { name: form.name.trim(), description: form.description.trim(), isPublic: form.isPublic, publicName: form.publicName.trim(), publicDescription: form.publicDescription.trim() };
     const saved = list ? await patch('/lists/{id}', { path: { id: list.id }, body: { ...body, version: list.version } }) : await post('/lists', { body });
     await this.reload();
     return saved;

@@ -1,4 +1,5 @@
 import Ban from '@lucide/svelte/icons/ban';
+import ClipboardPen from '@lucide/svelte/icons/clipboard-pen-line';
 import Columns3 from '@lucide/svelte/icons/columns-3';
 import FileDown from '@lucide/svelte/icons/file-down';
 import Filter from '@lucide/svelte/icons/list-filter';
@@ -21,6 +22,7 @@ export const destinations: readonly Destination[] = [
   { href: '/segments', label: strings.shell.segments, icon: Filter },
   { href: '/customers', label: strings.shell.customers, icon: Users },
   { href: '/customers/lists', label: strings.shell.lists, icon: ListIcon, nested: true },
+  { href: '/customers/forms', label: strings.shell.forms, icon: ClipboardPen, nested: true },
   { href: '/customers/uploads', label: strings.shell.uploads, icon: Upload, nested: true },
   { href: '/customers/fields', label: strings.shell.fields, icon: Columns3, nested: true },
   { href: '/customers/exports', label: strings.shell.exports, icon: FileDown, nested: true },

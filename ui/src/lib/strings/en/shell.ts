@@ -6,6 +6,7 @@ export const shell = {
   segments: 'Segments',
   customers: 'Customers',
   lists: 'Lists',
+  forms: 'Forms',
   uploads: 'Uploads',
   fields: 'Fields',
   exports: 'Exports',
