@@ -55,6 +55,34 @@ on conflict (customer_id) do update set version = a.version + 1, ${events.map((e
 returning a.customer_id as id`;
 }
 
+/**
+ * Takes back clicks on a mail that counted as a person's, and the open they implied when nothing else says that she opened it.
+ * Their events are marked as a machine's already.
+ * @returns the customer, if her document changed
+ */
+export async function recantClicks(tx: Transaction, { customerId, mailNo }: { readonly customerId: number; readonly mailNo: number }, clicks: number): Promise<number[]> {
+  return (await tx.rows<{ id: number }>(RECANT, [customerId, mailNo, clicks])).map((row) => row.id);
+}
+
+/** Values without those of mail $2, and with its last one if there still is one. */
+const others = (column: string, last: string) =>
+  `(select array_agg(v order by v) from (select v from unnest(a.${column}) v where v >> 32 <> $2 union all select ${packed('$2::int', `${last}`)} where ${last} is not null) x)`;
+const lastOf = (column: string, held: string) => `case when ${column} is not null then least(${held}, (select max(v & 4294967295) * 1000 + 999 from unnest(${column}) v)) end`;
+
+const RECANT = /* sql */ `
+with left_over as (
+  select max(occurred_at) filter (where type = 'clicked') as clicked, coalesce(max(occurred_at) filter (where type = 'opened'), min(occurred_at) filter (where type = 'clicked')) as opened
+    from event where customer_id = $1 and mail_no = $2 and type in ('opened', 'clicked') and not machine
+), packed_again as (
+  select a.customer_id, ${others('clicked_in', 'l.clicked')} as clicked_in, ${others('opened_in', 'l.opened')} as opened_in, l.opened is null as is_unopened
+    from customer_activity a cross join left_over l where a.customer_id = $1
+)
+update customer_activity a set version = a.version + 1, clicked_in = p.clicked_in, opened_in = p.opened_in,
+  clicked_count = a.clicked_count - $3::int, opened_count = a.opened_count - case when p.is_unopened then 1 else 0 end,
+  clicked_last = ${lastOf('p.clicked_in', 'a.clicked_last')}, opened_last = ${lastOf('p.opened_in', 'a.opened_last')}
+  from packed_again p where a.customer_id = p.customer_id
+returning a.customer_id as id`;
+
 const CUSTOM = /* sql */ `
 with told as (
   select e.customer_id, n.no, max(e.occurred_at) as last, count(*) as times
@@ -68,12 +96,14 @@ on conflict (customer_id) do update set version = a.version + 1,
 returning a.customer_id as id`;
 
 /**
- * Takes over who was sent a mail. Told of the same message twice it changes nothing the second time.
+ * Takes over who was sent a mail, and counts it for the domain of her address. Told of the same message twice it changes
+ * nothing the second time.
+ * @param zone the organization's, whose days the domains are counted by
  * @returns the customers whose documents changed
  */
-export async function keepSent(tx: Transaction, sent: readonly SentRanges[]): Promise<number[]> {
+export async function keepSent(tx: Transaction, sent: readonly SentRanges[], zone: string): Promise<number[]> {
   const ranges = sent.flatMap(({ mailNo, ranges: [...ends] }) => Array.from({ length: ends.length / 2 }, (_, i) => ({ mailNo, from: ends[2 * i]!, to: ends[2 * i + 1]! })));
-  const rows = await tx.rows<{ id: number }>(SENT, [ranges.map((each) => each.mailNo), ranges.map((each) => each.from), ranges.map((each) => each.to)]);
+  const rows = await tx.rows<{ id: number }>(SENT, [ranges.map((each) => each.mailNo), ranges.map((each) => each.from), ranges.map((each) => each.to), zone]);
   return rows.map((row) => row.id);
 }
 
@@ -85,11 +115,14 @@ export interface SentRanges {
 
 const SENT = /* sql */ `
 with told as (
-  select m.customer_id, m.mail_no, min(m.ended_at) as at
+  select m.customer_id, m.mail_no, min(m.ended_at) as at, min(split_part(c.email_key, '@', 2)) as domain
     from unnest($1::int[], $2::int[], $3::int[]) r(mail_no, first, last) join message m on m.mail_no = r.mail_no and m.ordinal between r.first and r.last and m.state = 2
     join customer c on c.id = m.customer_id left join customer_activity a on a.customer_id = m.customer_id
    where not exists (select from unnest(a.sent_in) v where v >> 32 = m.mail_no)
    group by 1, 2
+), counted as (
+  insert into domain_count (mail_no, on_day, domain, sent) select mail_no, (at at time zone $4)::date, domain, count(*) from told group by 1, 2, 3 order by 1, 2, 3
+  on conflict (mail_no, on_day, domain) do update set sent = domain_count.sent + excluded.sent
 )
 insert into customer_activity as a (customer_id, version, sent_last, sent_count, sent_in)
 select customer_id, 1, (extract(epoch from max(at)) * 1000)::bigint, count(*), array_agg(${packed('mail_no', 'at')} order by mail_no) from told group by customer_id order by customer_id

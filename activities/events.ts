@@ -1,93 +1,122 @@
+import { createTallies, tallyArrivals, type Arrival, type MessageChange, type Standing } from '#domain/campaign/engagement.ts';
+import { WRITE_SUPPRESSIONS } from '../infra/customers/suppression-lock.ts';
 import type { Transaction } from '../infra/db/sql.ts';
-import { suppress } from '../infra/mail/ledger.ts';
+import { suppress, tellSent } from '../infra/mail/ledger.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
-import { keepActivity } from './customer-activity.ts';
+import { keepActivity, recantClicks } from './customer-activity.ts';
+import { writeTallies } from './engagement-counts.ts';
+import { recantBursts } from './scanner-bursts.ts';
 
-interface Event {
-  readonly id: number;
-  readonly type: string;
+interface EventRow extends Arrival {
+  readonly kind: string;
   readonly customerId: number | null;
   readonly mailNo: number | null;
   readonly ordinal: number | null;
-  readonly linkNo: number | null;
-  readonly machine: boolean;
+  readonly source: string;
 }
+
+/** A message and what arrived about it. */
+export interface TouchedMessage extends Standing {
+  readonly customerId: number;
+  readonly arrived: Arrival[];
+}
+
+/** A sending tick that waits for a lock of ours must not be the one that a deadlock ends: we give way long before it is looked for. */
+const GIVE_WAY = `set local lock_timeout = '300ms'`;
+const LOCKED = '55P03';
 
 /**
  * Applies arrived events and deletes their outbox rows in one transaction: what each customer did, engagement on the
- * ledger, counters, suppression of those who unsubscribed, customers to index. Rows another attempt applied
- * are gone and count nothing twice.
+ * ledger, every counter of the reports, suppression, customers to index. This is the only place that counts them. Rows
+ * another attempt applied are gone and count nothing twice.
  */
 export async function applyEvents(tenant: Tenant, rows: readonly { readonly id: number }[]): Promise<void> {
-  await tenant.sql.transaction(async (tx) => {
-    const mine = await tx.rows<{ ids: number[] }>('delete from outbox where id = any($1) returning ids', [rows.map((row) => row.id)]);
-    const ids = mine.flatMap((row) => row.ids);
-    if (ids.length === 0) return;
-    const events = await tx.rows<Event>(
-      `select id, type, customer_id as "customerId", mail_no as "mailNo", ordinal, link_no as "linkNo", machine from event where id = any($1) order by id`, [ids]);
-    const leaving = events.filter((event) => event.type === 'unsubscribed' && event.customerId !== null);
-    // Suppressions, then messages, then customers, as everybody locks them: what is kept of a customer holds her row.
-    if (leaving.length > 0) await tx.run('lock table suppression in row exclusive mode');
-    await engage(tx, ids, events.filter((event) => !event.machine && event.mailNo !== null && event.ordinal !== null));
-    if (leaving.length > 0) await tx.run(countUnsubscribed, [ids]);
-    const changed = await keepActivity(tx, ids, new Set(events.map((event) => event.type)));
-    if (changed.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1)`, [changed]);
-    if (leaving.length > 0) await suppress(tx, { customerIds: leaving.map((event) => event.customerId!), reason: 'unsubscribed', source: 'tracking_link', causes: leaving.map(() => '') });
-  });
+  for (;;) {
+    try {
+      return await tenant.sql.transaction((tx) => apply(tenant, tx, rows.map((row) => row.id)));
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== LOCKED) throw error;
+    }
+  }
 }
 
-/** Opens and clicks of people: the ledger row knows whether it was the first, and only that counts as unique. */
-async function engage(tx: Transaction, ids: readonly number[], events: readonly Event[]): Promise<void> {
-  if (events.some((event) => event.type === 'opened' || event.type === 'clicked')) await tx.run(countEngagement, [ids]);
-  if (events.some((event) => event.type === 'clicked' && event.linkNo !== null)) await tx.run(countLinks, [ids]);
+async function apply({ org }: Tenant, tx: Transaction, outboxIds: readonly number[]): Promise<void> {
+  const mine = await tx.rows<{ ids: number[] }>('delete from outbox where id = any($1) returning ids', [outboxIds]);
+  const ids = mine.flatMap((row) => row.ids);
+  if (ids.length === 0) return;
+  const told = await tx.rows<{ leaving: boolean }>(`select type = 'unsubscribed' and source <> 'tracking_link' and customer_id is not null as leaving from event where id = any($1)`, [ids]);
+  // Suppressions, then messages, then customers, as everybody locks them: what is kept of a customer holds her row.
+  if (told.some((event) => event.leaving)) await tx.run(WRITE_SUPPRESSIONS);
+  const messages = await lockMessages(tx, ids);
+  const events = await tx.rows<EventRow>(ARRIVED, [ids]);
+  for (const event of events) messages.get(keyOf(event))?.arrived.push(event);
+
+  const recanted = await recantBursts(tx, [...messages.values()]);
+  const tallies = createTallies();
+  const changes = [...messages.values()].filter((message) => message.arrived.length > 0)
+    .map((message) => tallyArrivals(tallies, message, message.arrived, recanted.get(keyOf(message)) ?? null, org.timezone));
+  await writeMessages(tx, changes);
+  await settleDoubts(tx, [...messages.values()]);
+  await writeTallies(tx, tallies);
+
+  const changed = await keepActivity(tx, ids, new Set(events.map((event) => event.kind)));
+  for (const [key, { clicks }] of recanted) changed.push(...(await recantClicks(tx, messages.get(key)!, clicks.length)));
+  if (changed.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1)`, [[...new Set(changed)]]);
+  const leaving = events.filter((event) => event.type === 'unsubscribed' && event.source !== 'tracking_link' && event.customerId !== null);
+  if (leaving.length > 0) await suppress(tx, { customerIds: leaving.map((event) => event.customerId!), reason: 'unsubscribed', source: 'webhook', causes: leaving.map(() => '') });
 }
 
-// A click is also an open: images may be off, but she has seen the mail.
-const countEngagement = /* sql */ `
-with arrived as (
-  select mail_no, ordinal, min(occurred_at) as first_at, min(occurred_at) filter (where type = 'clicked') as clicked_at,
-         count(*) filter (where type = 'opened') as opens, count(*) filter (where type = 'clicked') as clicks
-    from event where id = any($1) and not machine and type in ('opened', 'clicked') and mail_no is not null and ordinal is not null
-   group by mail_no, ordinal
-), held as (
-  select m.mail_no, m.ordinal, m.first_opened_at is null as first_open, m.first_clicked_at is null and a.clicked_at is not null as first_click,
-         a.first_at, a.clicked_at, a.opens, a.clicks
-    from message m join arrived a using (mail_no, ordinal)
-   order by m.mail_no, m.ordinal for update of m
-), marked as (
-  update message m set first_opened_at = least(m.first_opened_at, h.first_at), first_clicked_at = least(m.first_clicked_at, h.clicked_at),
-         open_count = m.open_count + h.opens, click_count = m.click_count + h.clicks
-    from held h where m.mail_no = h.mail_no and m.ordinal = h.ordinal
-)
-insert into mail_count (mail_no, hour, opened, clicked, unique_opened, unique_clicked)
-select mail_no, date_trunc('hour', first_at, 'UTC'), sum(opens), sum(clicks), count(*) filter (where first_open), count(*) filter (where first_click)
-  from held group by 1, 2
-on conflict (mail_no, hour, shard) do update
-   set opened = mail_count.opened + excluded.opened, clicked = mail_count.clicked + excluded.clicked,
-       unique_opened = mail_count.unique_opened + excluded.unique_opened, unique_clicked = mail_count.unique_clicked + excluded.unique_clicked`;
+const keyOf = ({ mailNo, ordinal }: { readonly mailNo: number | null; readonly ordinal: number | null }) => `${mailNo}|${ordinal}`;
 
-const countLinks = /* sql */ `
-with clicks as (
-  select mail_no, link_no, ordinal from event
-   where id = any($1) and not machine and type = 'clicked' and mail_no is not null and ordinal is not null and link_no is not null
-), fresh as (
-  insert into link_clicker (mail_no, link_no, ordinal) select distinct mail_no, link_no, ordinal from clicks on conflict do nothing returning mail_no, link_no
-)
-insert into link_count (mail_no, link_no, clicks, unique_clicks)
-select c.mail_no, c.link_no, count(*), (select count(*) from fresh f where f.mail_no = c.mail_no and f.link_no = c.link_no)
-  from clicks c group by 1, 2
-on conflict (mail_no, link_no) do update
-   set clicks = link_count.clicks + excluded.clicks, unique_clicks = link_count.unique_clicks + excluded.unique_clicks`;
+/** Holds the messages that events are about, in the order of their keys. */
+async function lockMessages(tx: Transaction, ids: readonly number[]): Promise<Map<string, TouchedMessage>> {
+  await tx.run(GIVE_WAY);
+  const rows = await tx.rows<Omit<TouchedMessage, 'arrived' | 'doubt'> & { readonly doubtAt: number | null; readonly doubtReason: string }>(TOUCHED, [ids]);
+  await tx.run(`set local lock_timeout = default`);
+  return new Map(rows.map(({ doubtAt, doubtReason, ...row }) => [keyOf(row), { ...row, doubt: doubtAt === null ? null : { at: doubtAt, reason: doubtReason }, arrived: [] }]));
+}
 
-const countUnsubscribed = /* sql */ `
-with left_by as (
-  select mail_no, ordinal, min(occurred_at) as at from event
-   where id = any($1) and type = 'unsubscribed' and mail_no is not null and ordinal is not null group by 1, 2
-), marked as (
-  update message m set unsubscribed_at = l.at from left_by l
-   where m.mail_no = l.mail_no and m.ordinal = l.ordinal and m.unsubscribed_at is null
-  returning m.mail_no, l.at
-)
-insert into mail_count (mail_no, hour, unsubscribed)
-select mail_no, date_trunc('hour', at, 'UTC'), count(*) from marked group by 1, 2
-on conflict (mail_no, hour, shard) do update set unsubscribed = mail_count.unsubscribed + excluded.unsubscribed`;
+const ms = (time: string) => `(extract(epoch from ${time}) * 1000)::bigint`;
+
+// Vendors whose servers only take mail never tell of a delivery.
+const TOUCHED = /* sql */ `
+with asked as (select distinct mail_no, ordinal from event where id = any($1) and mail_no is not null and ordinal is not null),
+held as (select m.* from message m join asked using (mail_no, ordinal) order by m.mail_no, m.ordinal for update of m)
+select m.mail_no as "mailNo", m.ordinal, m.customer_id as "customerId", coalesce(m.connection_no, 0) as "connectionNo", coalesce(m.variant, 0) as variant,
+  split_part(c.email_key, '@', 2) as domain, case m.state when 5 then ${ms('coalesce(m.ended_at, m.started_at, now())')} end as "doubtAt", coalesce(m.reason, 'other') as "doubtReason",
+  ${ms('m.first_opened_at')} as "openedAt", ${ms('m.first_clicked_at')} as "clickedAt", ${ms('m.delivered_at')} as "deliveredAt",
+  m.bounced_at is not null as "isBounced", m.complained_at is not null as "isComplained", coalesce(n.vendor not in ('smtp', 'catcher'), false) as "reportsDeliveries"
+from held m left join customer c on c.id = m.customer_id left join connection n on n.no = m.connection_no`;
+
+const ARRIVED = /* sql */ `
+select e.id, e.type, e.type as kind, e.customer_id as "customerId", e.mail_no as "mailNo", e.ordinal, e.link_no as link, ${ms('e.occurred_at')} as at, e.source,
+  case when e.machine then coalesce(e.machine_reason, 'reported') end as machine,
+  coalesce(e.country, '') as country, coalesce(e.city, '') as city, coalesce(e.client, '') as client, coalesce(e.device, '') as device,
+  case e.type when 'bounced' then jsonb_build_object('kind', coalesce(e.detail->>'class', 'soft'), 'isCounted', e.source = 'smtp') end as bounce,
+  e.type = 'unsubscribed' and (m.unsubscribed_at is null or m.unsubscribed_at = e.occurred_at) as "isFirst"
+from event e left join message m on m.mail_no = e.mail_no and m.ordinal = e.ordinal where e.id = any($1) order by e.id`;
+
+async function writeMessages(tx: Transaction, changes: readonly MessageChange[]): Promise<void> {
+  if (changes.length === 0) return;
+  const at = (time: number | null) => (time === null ? null : new Date(time).toISOString());
+  await tx.run(`
+    update message m set first_opened_at = u.opened_at, first_clicked_at = u.clicked_at, open_count = m.open_count + u.opens, click_count = m.click_count + u.clicks,
+           delivered_at = coalesce(m.delivered_at, u.delivered_at), bounced_at = coalesce(m.bounced_at, u.bounced_at), complained_at = coalesce(m.complained_at, u.complained_at),
+           unsubscribed_at = coalesce(m.unsubscribed_at, u.unsubscribed_at)
+      from unnest($1::int[], $2::int[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::int[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
+           u(mail_no, ordinal, opened_at, clicked_at, opens, clicks, delivered_at, bounced_at, complained_at, unsubscribed_at)
+     where m.mail_no = u.mail_no and m.ordinal = u.ordinal`, [
+    changes.map((c) => c.mailNo), changes.map((c) => c.ordinal), changes.map((c) => at(c.openedAt)), changes.map((c) => at(c.clickedAt)), changes.map((c) => c.opens), changes.map((c) => c.clicks),
+    changes.map((c) => at(c.deliveredAt)), changes.map((c) => at(c.bouncedAt)), changes.map((c) => at(c.complainedAt)), changes.map((c) => at(c.unsubscribedAt)),
+  ]);
+}
+
+/** What arrived about a message in doubt proves that it was sent. */
+async function settleDoubts(tx: Transaction, messages: readonly TouchedMessage[]): Promise<void> {
+  const proven = messages.filter((message) => message.doubt !== null && message.arrived.length > 0);
+  if (proven.length === 0) return;
+  await tx.run('update message m set state = 2, reason = null from unnest($1::int[], $2::int[]) u(mail_no, ordinal) where m.mail_no = u.mail_no and m.ordinal = u.ordinal', [
+    proven.map((message) => message.mailNo), proven.map((message) => message.ordinal),
+  ]);
+  for (const mailNo of new Set(proven.map((message) => message.mailNo))) await tellSent(tx, mailNo, proven.filter((message) => message.mailNo === mailNo).map((message) => message.ordinal));
+}

@@ -137,7 +137,7 @@ export async function applySentRound(tenant: Tenant): Promise<{ taken: number; i
   const rows = await tenant.sql.rows<SentRow>(NEXT_SENT, [isFlowing ? SENT_IDS : ROUND_IDS]);
   await tenant.sql.transaction(async (tx) => {
     const mine = new Set((await tx.rows<{ id: number }>('delete from outbox where id = any($1) returning id', [rows.map((row) => row.id)])).map((row) => row.id));
-    const changed = await keepSent(tx, rows.filter((row) => mine.has(row.id)));
+    const changed = await keepSent(tx, rows.filter((row) => mine.has(row.id)), tenant.org.timezone);
     if (changed.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1)`, [changed]);
   });
   return { taken: rows.length, isFlowing };

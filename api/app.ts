@@ -17,6 +17,8 @@ const UI = join(import.meta.dirname, '../ui/build');
 export function createApp(container: Container, services: Services = createServices(container)): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('trust proxy', container.config.FERMATA_TRUST_PROXY);
+  // First of all: readers come by the thousand a second and need none of what follows.
+  app.use('/api/track', createTrackRouter(container));
   app.use((_req, res, next) => { res.set('X-Request-Id', randomUUID()); next(); });
   const { notFound, failed } = problemHandlers(services);
 
@@ -31,7 +33,6 @@ export function createApp(container: Container, services: Services = createServi
     limiter: createLimiter(6_000, 60, (seconds) => `More than 6,000 requests in a minute. Go on in ${seconds} seconds.`),
     observe: (route, status, seconds) => services.health.observe(route.method, route.path, status, seconds),
   }));
-  app.use('/api/track', createTrackRouter(container));
   app.use('/f', createFormRouter(container));
   app.use('/api', notFound);
   app.use(serveUi(UI));

@@ -44,6 +44,7 @@ export const settings = {
   FERMATA_ALLOW_PRIVATE_SMTP: { schema: flag, default: 'false', help: 'Whether connections may name SMTP hosts on private networks.' },
   FERMATA_SEND_CONNECTIONS: { schema: count(1, 500), default: '48', help: 'Open SMTP connections of one worker process at most.' },
   FERMATA_UPLOAD_LIMIT_MB: { schema: count(1, 10_240), default: '2048', help: 'Largest uploaded file, in megabytes.' },
+  FERMATA_GEO_CITY_DB: { schema: z.string().min(1).transform((path) => resolve(path)).optional(), default: undefined, help: "Database of cities in MaxMind's format (.mmdb), for reports by city; without it countries alone are told, by the bundled one." },
   FERMATA_LOG_LEVEL: { schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), default: 'info', help: 'Log level.' },
   FERMATA_TRUST_PROXY: { schema: count(0, 10), default: '0', help: 'Number of trusted reverse proxies in front of the API.' },
 } as const satisfies Record<string, Setting>;

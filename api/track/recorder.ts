@@ -7,56 +7,41 @@ import { statement, type Sql } from '../../infra/db/sql.ts';
 export interface Engagement {
   readonly type: 'opened' | 'clicked';
   readonly target: TrackingTarget;
+  /** Number of the link; null for opens and for the link nobody sees. */
+  readonly link: number | null;
   readonly at: number;
-  /** A HEAD request, a known scanner. Opens within 2 s of sending are found in the database. */
-  readonly isMachine: boolean;
+  /** Why no person did it, as far as the request tells; what sending and other clicks tell is found in the database. */
+  readonly machine: string | null;
+  readonly country: string;
+  readonly city: string;
+  readonly client: string;
+  readonly device: string;
 }
 
 /** Requests of one organization within this time share one commit. */
 const BATCH_MS = 20;
 const BATCH_MAX = 1_000;
-const MACHINE_OPEN_SECONDS = 2;
+/** No person opens a mail that fast. */
+const TOO_SOON_SECONDS = 2;
 
 /**
- * Stores a batch in one statement: events, first engagement and totals of the messages, counters of mail and links.
- * Ids that name no message of this organization store nothing. Rows are locked in key order, so batches cannot deadlock.
+ * Stores a batch in one commit: events, and one outbox row that names them. Nothing is counted here (`applyEvents`). Ids
+ * that name no message of this organization store nothing; nobody's name stands at those of erased people. A message whose
+ * answer is still awaited, or is in doubt, was sent when it was begun.
  */
-const record = statement('track-record', /* sql */ `
+const store = statement('track-store', /* sql */ `
 with asked as (
-  select * from unnest($1::text[], $2::int[], $3::int[], $4::int2[], $5::timestamptz[], $6::boolean[]) with ordinality u(type, mail_no, ordinal, link_no, at, is_machine, n)),
-locked as (
-  select m.mail_no, m.ordinal, m.customer_id, m.ended_at, m.first_opened_at, m.first_clicked_at from message m
-   where (m.mail_no, m.ordinal) in (select mail_no, ordinal from asked) order by m.mail_no, m.ordinal for update),
-seen as (
-  select a.*, l.customer_id, l.first_opened_at, l.first_clicked_at,
-         a.is_machine or (a.type = 'opened' and l.ended_at is not null and a.at < l.ended_at + interval '${MACHINE_OPEN_SECONDS} seconds') as machine
-    from asked a join locked l using (mail_no, ordinal)),
+  select * from unnest($1::text[], $2::int[], $3::int[], $4::int2[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+    with ordinality u(type, mail_no, ordinal, link_no, at, machine, country, city, client, device, n)),
 stored as (
-  insert into event (type, customer_id, mail_no, ordinal, link_no, occurred_at, source, machine)
-  select type, customer_id, mail_no, ordinal, case type when 'clicked' then link_no end, at, 'tracking_link', machine from seen),
-human as (
-  select mail_no, ordinal, bool_and(first_opened_at is null) as is_first_open, bool_and(first_clicked_at is null) as is_first_click,
-         count(*) filter (where type = 'opened') as opens, count(*) filter (where type = 'clicked') as clicks,
-         min(at) filter (where type = 'opened') as opened_at, min(at) filter (where type = 'clicked') as clicked_at
-    from seen where not machine group by mail_no, ordinal),
-touched as (
-  update message m set first_opened_at = coalesce(m.first_opened_at, h.opened_at), first_clicked_at = coalesce(m.first_clicked_at, h.clicked_at),
-         open_count = m.open_count + h.opens, click_count = m.click_count + h.clicks
-    from human h where m.mail_no = h.mail_no and m.ordinal = h.ordinal),
-counted as (
-  insert into mail_count (mail_no, hour, shard, opened, clicked, unique_opened, unique_clicked)
-  select mail_no, date_trunc('hour', now(), 'UTC'), 0, sum(opens), sum(clicks), count(*) filter (where opens > 0 and is_first_open), count(*) filter (where clicks > 0 and is_first_click)
-    from human group by mail_no order by mail_no
-  on conflict (mail_no, hour, shard) do update
-     set opened = mail_count.opened + excluded.opened, clicked = mail_count.clicked + excluded.clicked,
-         unique_opened = mail_count.unique_opened + excluded.unique_opened, unique_clicked = mail_count.unique_clicked + excluded.unique_clicked),
-clicker as (
-  insert into link_clicker (mail_no, link_no, ordinal) select distinct mail_no, link_no, ordinal from seen where type = 'clicked' and not machine
-  on conflict do nothing returning mail_no, link_no)
-insert into link_count (mail_no, link_no, clicks, unique_clicks)
-select s.mail_no, s.link_no, count(*), (select count(*) from clicker c where c.mail_no = s.mail_no and c.link_no = s.link_no)
-  from seen s where s.type = 'clicked' and not s.machine group by s.mail_no, s.link_no order by 1, 2
-on conflict (mail_no, link_no) do update set clicks = link_count.clicks + excluded.clicks, unique_clicks = link_count.unique_clicks + excluded.unique_clicks`);
+  insert into event (type, customer_id, mail_no, ordinal, link_no, occurred_at, source, machine, machine_reason, country, city, client, device)
+  select a.type, c.id, a.mail_no, a.ordinal, a.link_no, a.at, 'tracking_link', r.reason is not null, r.reason, nullif(a.country, ''), nullif(a.city, ''), nullif(a.client, ''), nullif(a.device, '')
+    from asked a join message m using (mail_no, ordinal) left join customer c on c.id = m.customer_id
+    cross join lateral (select coalesce(a.machine, case
+      when a.at < case when m.state = 5 then m.started_at else coalesce(m.ended_at, 'infinity') end + interval '${TOO_SOON_SECONDS} seconds' then 'too_soon' end) as reason) r
+   order by a.n
+  returning id)
+insert into outbox (topic, ids) select 'event', array_agg(id order by id) from stored having count(*) > 0`);
 
 interface Batch {
   readonly items: Engagement[];
@@ -70,14 +55,16 @@ export interface Recorder {
   unsubscribe(target: TrackingTarget): Promise<boolean>;
 }
 
-export function createRecorder(container: Pick<Container, 'tenants' | 'gateway'>): Recorder {
+export function createRecorder({ tenants, gateway }: Pick<Container, 'tenants' | 'gateway'>): Recorder {
   const open = new Map<number, Batch>();
 
   function begin(orgNo: number): Batch {
     const items: Engagement[] = [];
     const done = new Promise<void>((resolve) => setTimeout(resolve, BATCH_MS)).then(() => {
-      open.delete(orgNo);
-      return container.tenants.useNo(orgNo, ({ sql }) => store(sql, items));
+      if (open.get(orgNo)?.items === items) open.delete(orgNo);
+      return tenants.useNo(orgNo, async ({ sql, org }) => {
+        if ((await write(sql, items)) > 0) gateway.nudgeOutbox(org.id);
+      });
     });
     return { items, done };
   }
@@ -93,9 +80,9 @@ export function createRecorder(container: Pick<Container, 'tenants' | 'gateway'>
     },
     async unsubscribe(target) {
       try {
-        return await container.tenants.useNo(target.orgNo, async ({ sql, org }) => {
+        return await tenants.useNo(target.orgNo, async ({ sql, org }) => {
           const found = await sql.transaction((tx) => unsubscribe(tx, target));
-          if (found) container.gateway.nudgeOutbox(org.id);
+          if (found) gateway.nudgeOutbox(org.id);
           return found;
         });
       } catch (error) {
@@ -106,30 +93,25 @@ export function createRecorder(container: Pick<Container, 'tenants' | 'gateway'>
   };
 }
 
-async function store(sql: Sql, items: readonly Engagement[]): Promise<void> {
-  await sql.run(record, [
-    items.map((e) => e.type), items.map((e) => e.target.mailNo), items.map((e) => e.target.ordinal), items.map((e) => e.target.link),
-    items.map((e) => new Date(e.at).toISOString()), items.map((e) => e.isMachine),
+function write(sql: Sql, items: readonly Engagement[]): Promise<number> {
+  return sql.run(store, [
+    items.map((e) => e.type), items.map((e) => e.target.mailNo), items.map((e) => e.target.ordinal), items.map((e) => e.link), items.map((e) => new Date(e.at).toISOString()), items.map((e) => e.machine),
+    items.map((e) => e.country), items.map((e) => e.city), items.map((e) => e.client), items.map((e) => e.device),
   ]);
 }
 
+/** She is suppressed at once; the first time there is an event of it, which is counted when it is applied. */
 async function unsubscribe(tx: Sql, target: TrackingTarget): Promise<boolean> {
-  const message = await tx.first<{ customerId: number; isFirst: boolean }>(
-    `select customer_id as "customerId", unsubscribed_at is null as "isFirst" from message where mail_no = $1 and ordinal = $2 for update`,
-    [target.mailNo, target.ordinal],
-  );
+  const message = await tx.first<{ customerId: number }>('select customer_id as "customerId" from message where mail_no = $1 and ordinal = $2', [target.mailNo, target.ordinal]);
   if (message === undefined) return false;
   await suppress(tx, { customerIds: [message.customerId], reason: 'unsubscribed', source: 'tracking_link', causes: [''] });
-  if (!message.isFirst) return true;
-  await tx.run('update message set unsubscribed_at = now() where mail_no = $1 and ordinal = $2', [target.mailNo, target.ordinal]);
   await tx.run(
-    "insert into event (type, customer_id, mail_no, ordinal, occurred_at, source) values ('unsubscribed', $1, $2, $3, now(), 'tracking_link')",
-    [message.customerId, target.mailNo, target.ordinal],
-  );
-  await tx.run(
-    `insert into mail_count (mail_no, hour, shard, unsubscribed) values ($1, date_trunc('hour', now(), 'UTC'), 0, 1)
-     on conflict (mail_no, hour, shard) do update set unsubscribed = mail_count.unsubscribed + 1`,
-    [target.mailNo],
+    `with marked as (
+       update message set unsubscribed_at = now() where mail_no = $1 and ordinal = $2 and unsubscribed_at is null returning customer_id, unsubscribed_at),
+     stored as (
+       insert into event (type, customer_id, mail_no, ordinal, occurred_at, source) select 'unsubscribed', c.id, $1, $2, m.unsubscribed_at, 'tracking_link' from marked m left join customer c on c.id = m.customer_id returning id)
+     insert into outbox (topic, ids) select 'event', array_agg(id) from stored having count(*) > 0`,
+    [target.mailNo, target.ordinal],
   );
   return true;
 }

@@ -88,7 +88,7 @@ test('events of somebody erased are passed over', async () => {
 });
 
 test('who was sent a mail is told any number of times and kept once', async () => {
-  const told = () => use(({ sql }) => sql.transaction((tx) => keepSent(tx, [{ mailNo: mails[0]!, ranges: [1, 1, 2, 9] }, { mailNo: mails[0]!, ranges: [1, 5] }])));
+  const told = () => use(({ sql }) => sql.transaction((tx) => keepSent(tx, [{ mailNo: mails[0]!, ranges: [1, 1, 2, 9] }, { mailNo: mails[0]!, ranges: [1, 5] }], 'UTC')));
   expect((await told()).sort()).toEqual([...ids].sort());
   expect(await told()).toEqual([]);
   expect(await kept()).toEqual({ version: 1, sent_last: T0, sent_count: 1, sent_in: [pack(mails[0]!, second(0))] });
