@@ -1,6 +1,7 @@
 import { AppError } from '#domain/shared/errors.ts';
 import type { Transaction } from '../db/sql.ts';
 import { noteListRemovals } from './changes.ts';
+import { WRITE_SUPPRESSIONS } from './suppression-lock.ts';
 
 /** What a bulk action does to one batch of customers, inside a transaction. Each makes new versions and one outbox row of those it changes. */
 
@@ -27,7 +28,7 @@ export async function removeFromList(tx: Transaction, actor: string, listId: str
 
 /** Suppresses with the reason `manual`; who is suppressed already keeps her first reason, and this one joins its history. @returns how many were not suppressed */
 export async function suppressCustomers(tx: Transaction, customerIds: readonly number[], source: 'manual' | 'api', note: string | null): Promise<number> {
-  await tx.run('lock table suppression in row exclusive mode');
+  await tx.run(WRITE_SUPPRESSIONS);
   return (await tx.rows(SUPPRESS, [customerIds, source, note])).length;
 }
 

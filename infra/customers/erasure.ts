@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Sql } from '../db/sql.ts';
 import type { Secrets } from '../secrets.ts';
+import { KEEP_AND_WRITE_SUPPRESSIONS, KEEP_SUPPRESSIONS } from './suppression-lock.ts';
 
 /**
  * What is left of an erased address: a keyed hash, so that who comes again stays suppressed and nobody can read who it was.
@@ -35,11 +36,11 @@ export async function unhideSuppressions(tx: Sql, secrets: Secrets, emailKeys: r
  */
 export async function holdSuppressions(tx: Sql, secrets: Secrets, emailKeys: readonly string[]): Promise<void> {
   await tx.run('savepoint hold');
-  await tx.run('lock table suppression in share mode');
+  await tx.run(KEEP_SUPPRESSIONS);
   if ((await hiddenAmong(tx, secrets, emailKeys)).length === 0) return void (await tx.run('release savepoint hold'));
   // Two who hold a share lock and want to write would wait for each other: the share lock is given back for one that only one can have.
   await tx.run('rollback to savepoint hold');
-  await tx.run('lock table suppression in share row exclusive mode');
+  await tx.run(KEEP_AND_WRITE_SUPPRESSIONS);
   await unhideSuppressions(tx, secrets, emailKeys);
 }
 

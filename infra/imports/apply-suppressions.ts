@@ -1,7 +1,7 @@
 /**
  * Applies one batch of staged addresses: entries of the suppression list, the flags of the customers who have them, and one outbox row.
  * An entry that is there keeps its reason; that it came by a file too joins its history, once.
- * Parameters: rows after $1 up to $2. The caller holds the suppression table for writing, before any customer.
+ * Parameters: rows after $1 up to $2. The caller holds suppressions for writing, then the customers of the batch (`holdSuppressed`).
  * @returns one row: `batch` rows, of which `created`
  */
 export function upsertSuppressions(table: string): string {
@@ -17,13 +17,19 @@ with batch as materialized (
   on conflict (email_key) do update
      set history = s.history || jsonb_build_object('reason', excluded.reason, 'source', excluded.source, 'note', excluded.note, 'at', now())
   returning xmax = 0 as created
-), held as materialized (
-  select c.id from batch b cross join lateral (select c.id, c.is_suppressed from customer c where c.email_key = b.email_key limit 1) k
-    join customer c on c.id = k.id where not k.is_suppressed order by c.id for update of c
 ), flagged as (
-  update customer c set is_suppressed = true, version = c.version + 1, updated_at = now() from held h where c.id = h.id and not c.is_suppressed returning c.id
+  update customer c set is_suppressed = true, version = c.version + 1, updated_at = now()
+    from batch b cross join lateral (select c.id from customer c where c.email_key = b.email_key and not c.is_suppressed limit 1) k where c.id = k.id returning c.id
 ), told as (
   insert into outbox (topic, ids) select 'customer', array_agg(id order by id) from flagged having count(*) > 0
 )
 select (select count(*) from batch) as batch, (select count(*) from written where created) as created`;
+}
+
+/** Locks the customers of a batch: before their entries and in the order of their ids, as everybody does. Parameters: rows after $1 up to $2. */
+export function holdSuppressed(table: string): string {
+  return /* sql */ `
+select 1 from (select email_key from ${table} where no > $1 and no <= $2) b
+  cross join lateral (select c.id from customer c where c.email_key = b.email_key limit 1) k join customer c on c.id = k.id
+ order by c.id for update of c`;
 }

@@ -1,8 +1,9 @@
 import type { Secrets } from '../secrets.ts';
 import type { Sql, Transaction } from '../db/sql.ts';
 import { createAddressHash, holdSuppressions, unhideSuppressions } from '../customers/erasure.ts';
+import { WRITE_SUPPRESSIONS } from '../customers/suppression-lock.ts';
 import { upsertCustomers } from './apply-customers.ts';
-import { upsertSuppressions } from './apply-suppressions.ts';
+import { holdSuppressed, upsertSuppressions } from './apply-suppressions.ts';
 import { ended, readJob, type Job } from './job.ts';
 
 /** Rows of one transaction and one outbox row: what readers of the table may wait for, 0.2 s. */
@@ -60,7 +61,8 @@ async function takeOutErased(tx: Transaction, job: Job, to: number, { table, sec
 }
 
 async function applySuppressions(tx: Transaction, job: Job, to: number, { table, secrets }: ApplyOptions): Promise<Counted> {
-  await tx.run('lock table suppression in row exclusive mode');
+  await tx.run(WRITE_SUPPRESSIONS);
+  await tx.rows(holdSuppressed(table), [job.cursor, to]);
   const keys = await keysThatMayBeHidden(tx, table, job.cursor, to);
   if (keys !== null) await unhideSuppressions(tx, secrets, keys);
   return (await tx.first<Counted>(upsertSuppressions(table), [job.cursor, to]))!;

@@ -79,6 +79,23 @@ test('who is uploaded while her address is being suppressed by file is suppresse
   expect(await sql(`select count(*)::int as people, count(*) filter (where mailable)::int as mailable from customer where email like 'both%'`)).toEqual([{ people: 12_000, mailable: 0 }]);
 });
 
+test('a file takes customers before entries, as everybody does: who has a customer never waits for its entries', async () => {
+  await member.post('/customers', { email: 'first@order.example' });
+  await member.post('/suppressions', { email: 'second@order.example', reason: 'complaint' });
+  const { pool } = await api.container.tenants.use(api.orgId, (tenant) => Promise.resolve(tenant));
+  const other = await pool.connect();
+  await other.query('begin');
+  await other.query(`select 1 from customer where email_key = 'first@order.example' for update`);
+  const { body } = await upload('email\nsecond@order.example\nfirst@order.example\n', 'start=true');
+  await expect.poll(() => sql(`select 1 as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`), { timeout: 30_000 }).toHaveLength(1);
+  await other.query(`set local lock_timeout = '2s'`);
+  await other.query(`delete from suppression where email_key = 'second@order.example'`);
+  await other.query('commit');
+  other.release();
+  expect(await ended(body.id)).toMatchObject({ state: 'completed', created: 2 });
+  expect((await member.get('/customers?search=first@order.example')).body.data).toMatchObject([{ mailable: false }]);
+});
+
 test('a column that is no address and no note cannot be chosen, and the address column must be', async () => {
   const { body } = await upload('address,why\nx@example.com,y\n');
   expect(body.preview.problems).toEqual([{ field: 'email', message: expect.stringMatching(/No column is chosen as the email address/) }]);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { KEEP_SUPPRESSIONS } from '../../infra/customers/suppression-lock.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { followOutbox } from '../support/indexing.ts';
 
@@ -52,6 +53,21 @@ test('a customer made at the moment her address is suppressed is never mailable'
     await Promise.all([member.post('/customers', { email }), member.post('/suppressions', { email })]);
   }
   expect(await sql(`select email from customer where email like 'race%' and mailable`)).toEqual([]);
+});
+
+test('while customers are being made nobody suppresses or lets go, and the entries can be vacuumed', async () => {
+  await member.post('/suppressions', { email: 'turn@example.com' });
+  const { pool } = await api.container.tenants.use(api.orgId, (tenant) => Promise.resolve(tenant));
+  const making = await pool.connect();
+  await making.query('begin');
+  await making.query(KEEP_SUPPRESSIONS);
+  const changes = [member.post('/suppressions', { email: 'waits@example.com' }), member.delete('/suppressions/turn%40example.com', { note: 'x' })];
+  await expect.poll(() => sql(`select mode from pg_locks where relation = 'suppression_lock'::regclass and not granted`)).toEqual([{ mode: 'RowExclusiveLock' }, { mode: 'RowExclusiveLock' }]);
+  await sql('vacuum suppression');
+  expect((await member.get('/suppressions?search=turn@example.com')).body.data).toHaveLength(1);
+  await making.query('commit');
+  making.release();
+  expect((await Promise.all(changes)).map(({ status }) => status)).toEqual([201, 204]);
 });
 
 test('the first reason stays, later ones join its history', async () => {

@@ -3,6 +3,7 @@ import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import { noteUnsuppressions } from '../../../infra/customers/changes.ts';
 import { unhideSuppressions } from '../../../infra/customers/erasure.ts';
+import { WRITE_SUPPRESSIONS } from '../../../infra/customers/suppression-lock.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
 import { keysMatching, listSuppressions, type SuppressionFilter, type SuppressionQuery } from './list.ts';
 import { SUPPRESSION, toSuppressionView, type Reason, type SuppressionRecord } from './views.ts';
@@ -32,7 +33,7 @@ export function createSuppressionService({ tenants, gateway, secrets }: Pick<Con
     add: (orgId: string, source: 'manual' | 'api', input: NewSuppression, actor: string = source) => tenants.use(orgId, async ({ sql }) => {
       const { shown, key } = addressOf(input.email);
       const row = await sql.transaction(async (tx) => {
-        await tx.run('lock table suppression in row exclusive mode');
+        await tx.run(WRITE_SUPPRESSIONS);
         await tx.rows(HOLD_CUSTOMERS, [[key]]);
         await unhideSuppressions(tx, secrets, [key]);
         await tx.run(SUPPRESS, [key, shown, input.reason, source, input.note ?? null]);
@@ -81,6 +82,7 @@ function addressOf(email: string): { shown: string; key: string } {
 
 /** The entries go, the customers' flags are cleared, the note is kept in her timeline and the audit. */
 async function unsuppress(tx: Sql, actor: string, keys: readonly string[], note: string): Promise<number> {
+  await tx.run(WRITE_SUPPRESSIONS);
   await tx.rows(HOLD_CUSTOMERS, [keys]);
   const gone = (await tx.rows<{ key: string }>(LIFT, [keys])).map((row) => row.key);
   if (gone.length === 0) return 0;
