@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createApp } from '../../api/app.ts';
 import { createServices } from '../../api/services.ts';
 import type { Container } from '../../infra/container.ts';
-import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
+import { startTestApi, type Reply, type TestApi, type TestUser } from '../support/api.ts';
 import { followOutbox } from '../support/indexing.ts';
 import { createTestContainer } from '../support/organization.ts';
 
@@ -127,6 +127,61 @@ describe('segments in segments', () => {
       const [made, deleted] = await Promise.all([member.post('/segments', { name: `Outer ${round}`, rule: inside(inner.id) }), member.delete(`/segments/${inner.id}`)]);
       expect([[201, 409], [422, 204]]).toContainEqual([made.status, deleted.status]);
     }
+  });
+});
+
+describe('saved while what it names is being deleted', () => {
+  const waiting = () => expect.poll(() => sql(`select 1 as waits from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).toHaveLength(1);
+  /** Somebody else's transaction: what it holds is waited for until it ends. */
+  async function meanwhile(statements: readonly (readonly [text: string, values: unknown[]])[], ask: () => Promise<Reply>): Promise<Reply> {
+    const { pool } = await api.container.tenants.use(api.orgId, (tenant) => Promise.resolve(tenant));
+    const other = await pool.connect();
+    try {
+      await other.query('begin');
+      for (const [text, values] of statements) await other.query(text, values);
+      const reply = ask();
+      await waiting();
+      await other.query('commit');
+      return await reply;
+    } finally {
+      other.release();
+    }
+  }
+  let list: string;
+  let campaign: string;
+  beforeEach(async () => {
+    list = (await member.post('/lists', { name: randomUUID() })).body.id;
+    campaign = (await member.post('/campaigns', { name: 'Racing' })).body.id;
+  });
+
+  test('a segment and a campaign wait, and are refused at what is gone', async () => {
+    const deletion = [['select 1 from list where id = $1 for update', [list]], ['update list_record set removing = true where id = $1', [list]]] as const;
+    const segment = await meanwhile(deletion, () => member.post('/segments', { name: 'Late', rule: and({ list, in: true }) }));
+    expect([segment.status, segment.body.errors]).toEqual([422, [{ field: 'rule.parts[0].list', message: expect.stringMatching(/does not exist any more/) }]]);
+
+    await member.post('/fields', { key: 'fleeting', type: 'text' });
+    const removal = [[`select 1 from custom_field where key = 'fleeting' for update`, []], [`update custom_field set removing = true where key = 'fleeting'`, []]] as const;
+    const kept = await make('Kept');
+    const field = await meanwhile(removal, () => member.patch(`/segments/${kept.id}`, { version: 1, rule: and({ field: 'fleeting', operator: 'is_set' }) }));
+    expect([field.status, field.body.errors?.[0].field]).toEqual([422, 'rule.parts[0].field']);
+
+    const target = await make('Target');
+    const deleted = await meanwhile([['delete from segment where id = $1', [target.id]]], () => member.patch(`/campaigns/${campaign}`, { targets: [{ kind: 'segment', id: target.id, mode: 'include' }] }));
+    expect([deleted.status, deleted.body.errors]).toEqual([422, [{ field: 'targets[0].id', message: 'This segment does not exist. Choose another.' }]]);
+  });
+
+  test('who deletes waits for the save, and then sees the use', async () => {
+    const hold = (table: string, key: string, value: unknown) => [`select 1 from ${table} where ${key} = $1 for key share`, [value]] as const;
+    const insert = (rule: unknown) => ['insert into segment (id, name, rule) values ($1, $2, $3)', [randomUUID(), randomUUID(), JSON.stringify(rule)]] as const;
+    await member.post('/fields', { key: 'wanted', type: 'text' });
+    const target = await make('Target');
+    const targets = JSON.stringify([{ kind: 'segment', id: target.id, mode: 'include' }]);
+    const replies = [
+      await meanwhile([hold('list', 'id', list), insert(and({ list, in: true }))], () => member.delete(`/lists/${list}`)),
+      await meanwhile([hold('custom_field', 'key', 'wanted'), insert(and({ field: 'wanted', operator: 'is_set' }))], () => member.delete('/fields/wanted')),
+      await meanwhile([hold('segment', 'id', target.id), ['update campaign set targets = $2 where id = $1', [campaign, targets]]], () => member.delete(`/segments/${target.id}`)),
+    ];
+    expect(replies.map((reply) => [reply.status, reply.body.detail])).toEqual(Array.from({ length: 3 }, () => [409, expect.stringMatching(/^This (list|field|segment) is in use/)]));
   });
 });
 

@@ -74,6 +74,8 @@ export function createFieldService({ tenants, gateway, logger }: Pick<Container,
         await tx.run(HOLD_FIELDS);
         const fields: readonly CustomField[] = await readAll(tx);
         const field = find(fields as readonly FieldRecord[], key);
+        // A segment that is being saved with it holds the row, and is seen once this lock is had.
+        await tx.run('select 1 from custom_field where field_no = $1 for update', [field.no]);
         const uses = (await fieldUses(tx, fields)).get(field.no) ?? [];
         if (uses.length > 0) throw new AppError('conflict', `This field is in use and cannot be deleted. Used by: ${uses.slice(0, 20).map((use) => `${use.kind} “${use.name}”`).join(', ')}${uses.length > 20 ? ` and ${uses.length - 20} more` : ''}.`);
         await tx.run('update custom_field set removing = true where field_no = $1', [field.no]);

@@ -1,7 +1,7 @@
 import { raw, type EntityManager } from '@mikro-orm/postgresql';
 import { z } from 'zod';
 import { emailKey } from '#domain/customer/email-address.ts';
-import { mentionsOf, type Rule, type RuleContext } from '#domain/segment/ast.ts';
+import { conditionsOf, findField, mentionsOf, type Rule, type RuleContext } from '#domain/segment/ast.ts';
 import { checkRule } from '#domain/segment/check.ts';
 import { describe } from '#domain/segment/describe.ts';
 import { explain } from '#domain/segment/explain.ts';
@@ -19,7 +19,7 @@ import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import type { CustomerService } from '../customers/service.ts';
 import { CUSTOMER, toCustomerView, type CustomerRecord } from '../customers/views.ts';
 import { countWithReasons, refuseProblems } from './reasons.ts';
-import { nameTaken, refuseInUse, usesByIds, usesOf } from './uses.ts';
+import { holdAll, nameTaken, refuseInUse, usesByIds, usesOf } from './uses.ts';
 import { toPartView, toSegmentRow, toSegmentView } from './views.ts';
 
 export interface SegmentListQuery extends ListQuery {
@@ -95,16 +95,19 @@ export function createSegmentService({ tenants, gateway }: Pick<Container, 'tena
 
     /** A copy under a name of its own. */
     duplicate: (orgId: string, id: string) => tenants.use(orgId, async (tenant) => {
-      const { name, description, rule } = await one(tenant.em, id);
-      const copy = tenant.em.create(Segment, { id: newId(), name: await copyName(tenant.em, name), description, rule });
-      await nameTaken(() => tenant.em.flush(), 'segment');
+      // What the rule names cannot be deleted as long as the original is there, which in this turn it stays.
+      const copy = await nameTaken(() => inTurn(tenant.em, async (tx) => {
+        const { name, description, rule } = await one(tx, id);
+        return tx.create(Segment, { id: newId(), name: await copyName(tx, name), description, rule });
+      }), 'segment');
       return view(tenant, copy);
     }),
 
     /** @throws AppError `conflict` with the uses while it is used */
     remove: (orgId: string, id: string) => tenants.use(orgId, (tenant) => tenant.sql.transaction(async (tx) => {
       await tx.run(IN_TURN);
-      if ((await tx.first('select 1 as found from segment where id = $1', [id])) === undefined) throw notFound('segment');
+      // Campaigns that begin to use it do not take the turn: they hold the row.
+      if ((await tx.first('select 1 as found from segment where id = $1 for update', [id])) === undefined) throw notFound('segment');
       refuseInUse('segment', await usesOf(tx, 'segment', id));
       await tx.run('delete from segment where id = $1', [id]);
     })),
@@ -185,9 +188,21 @@ async function readRule(tenant: Tenant, rule: unknown, self?: string): Promise<{
   return { rule: rule as Rule, context };
 }
 
-/** The same check against the segments as they are while it is one's turn; the connection that holds the turn asks, so that nobody waits for a second one. */
+/**
+ * The same check against the lists, fields and segments as they are while it is one's turn: lists and fields the rule names
+ * cannot be deleted until the transaction ends. The connection that holds the turn asks, so that nobody waits for a second one.
+ */
 async function recheck(tx: EntityManager, context: RuleContext, rule: Rule, self?: string): Promise<void> {
-  if (mentionsOf(rule).segments.length === 0) return;
+  const named = mentionsOf(rule).lists;
+  const listIds = new Set(await holdAll(tx, 'list', 'id', named));
+  const lists = Object.fromEntries(Object.entries(context.lists).filter(([id]) => listIds.has(id) || !named.includes(id)));
+  const asked = fieldNosOf(rule, context);
+  const fieldNos = new Set(await holdAll(tx, 'custom_field', 'field_no', asked, 'not removing'));
+  const catalogue = context.catalogue.filter(({ no }) => fieldNos.has(String(no)) || !asked.includes(no));
+  refuseProblems(checkRule(rule, { ...context, lists, catalogue, segments: await readSegments(tx, rule) }, 'rule', self));
+}
+
+async function readSegments(tx: EntityManager, rule: Rule): Promise<RuleContext['segments']> {
   const segments: Record<string, { name: string; rule: Rule }> = {};
   for (let level: readonly Rule[] = [rule]; level.length > 0;) {
     const ids = new Set(level.flatMap((each) => mentionsOf(each).segments).filter((id) => !(id in segments)));
@@ -195,5 +210,14 @@ async function recheck(tx: EntityManager, context: RuleContext, rule: Rule, self
     for (const row of rows) segments[row.id] = { name: row.name, rule: row.rule as Rule };
     level = rows.map((row) => row.rule as Rule);
   }
-  refuseProblems(checkRule(rule, { ...context, segments }, 'rule', self));
+  return segments;
+}
+
+function fieldNosOf(rule: Rule, { catalogue }: RuleContext): number[] {
+  const nos = new Set<number>();
+  for (const condition of conditionsOf(rule)) {
+    const at = 'field' in condition ? findField(condition.field, catalogue)?.at : undefined;
+    if (at?.kind === 'custom') nos.add(at.no);
+  }
+  return [...nos];
 }
