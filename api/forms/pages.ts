@@ -20,7 +20,7 @@ export function formPage(form: FormWords, widgets: Widgets, { organization, isFr
   const { typed, errors } = refused;
   const body = [
     paragraphs(form.intro),
-    errors.size === 0 ? '' : `<p class="alert" role="alert">${errors.size === 1 ? 'One thing is missing or wrong.' : `${errors.size} things are missing or wrong.`} Nothing was sent yet.</p>`,
+    errors.size === 0 ? '' : `<p class="alert" role="alert">${errors.size === 1 ? 'One thing is missing or wrong.' : `${errors.size} things are missing or wrong.`} You are not signed up yet.</p>`,
     `<form method="post" action="${isFramed ? '?embed' : '?'}" accept-charset="utf-8" novalidate>`,
     inputHtml('email', 'Email', true, emailWidget, typed, errors.get('email')),
     ...form.fields.map(({ field, label, required }) => (widgets.has(field) ? inputHtml(field, label, required, widgets.get(field)!, typed, errors.get(field)) : '')),
@@ -52,7 +52,7 @@ const titleOf = (form: Pick<FormRecord, 'title' | 'name'>) => (form.title === ''
 /** The answer to every sign-up that wants a confirmation, whether a mail goes out or not. */
 export function checkMailPage(email: string, { organization, isFramed }: Setting): string {
   return page({
-    title: 'Please look into your mail', from: organization, isFramed,
+    title: 'Check your mail', from: organization, isFramed,
     body: `<p>We are sending a link to <strong>${escapeHtml(email)}</strong>. Open it within ${CONFIRM_DAYS} days: only then are you signed up.</p><p class="soft">Nothing there after a few minutes? Look into the folder for spam, or check the address.</p>`,
   });
 }

@@ -48,6 +48,8 @@ function waitOf({ attempt: nth, ageMs }: Intent): number | null {
 
 async function attempt({ config, secrets, clock }: Pick<Container, 'config' | 'secrets' | 'clock'>, providers: Providers, tenant: Tenant, intent: Intent): Promise<Ended> {
   if (intent.subject === null || intent.text === null) return { state: 'failed', reply: 'The form was deleted.' };
+  // A worker that was away for days, a restored backup: nobody expects the mail any more.
+  if (intent.ageMs > GIVE_UP_MS) return { state: 'failed', reply: 'It could not be sent within a day.' };
   const reasons = await tenant.sql.rows<{ reason: string }>(REASONS, [intent.emailKey, createAddressHash(secrets)(intent.emailKey)]);
   const blocked = reasons.find(({ reason }) => reason !== 'unsubscribed');
   if (blocked !== undefined) return { state: 'skipped', reply: `The address is suppressed (${blocked.reason}).` };

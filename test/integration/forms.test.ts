@@ -231,7 +231,7 @@ describe('double opt-in', () => {
     const { id } = (await admin.post('/customers', { email })).body;
     await admin.post('/suppressions', { email, reason });
     const form = await makeForm();
-    expect((await send(form.url, { email })).html).toContain('Please look into your mail');
+    expect((await send(form.url, { email })).html).toContain('Check your mail');
     expect(await mailsTo(email)).toHaveLength(isSilent ? 0 : 1);
     const [held] = await signUpsOf(email);
     expect(held!.mailState).toBe(isSilent ? 'skipped' : 'sent');

@@ -86,6 +86,13 @@ test('a "later" is tried again ever more rarely for a day, then given up', async
   expect(await stateOf(no)).toMatchObject({ state: 'failed', reply: expect.stringContaining('greylisted') });
 });
 
+test('a mail that waited longer than a day, as in a restored backup, stays unsent', async () => {
+  const no = await signUp('backup@example.com');
+  await sql(`update sign_up set created_at = created_at - interval '2 days' where no = $1`, [no]);
+  expect(await attempt(no)).toEqual({ retryInMs: null });
+  expect([(await stateOf(no)).state, await mailsTo('backup@example.com')]).toEqual(['failed', []]);
+});
+
 test.each([
   ['rcpt550.x@example.com', 'failed', null], ['dot550.x@example.com', 'failed', null], ['dotdrop-fin.x@example.com', 'in_doubt', null], ['dotdrop-rst.x@example.com', 'in_doubt', null],
   ['data354drop.x@example.com', 'queued', 60_000], ['rcpt421.x@example.com', 'queued', 60_000],
