@@ -267,6 +267,23 @@ describe('double opt-in', () => {
     }
   });
 
+  test('confirmed many times at one moment it is done once; suppressed at that moment she is not mailed', async () => {
+    const form = await makeForm();
+    const link = await linkFor(form, 'rush@example.com');
+    const answers = await Promise.all(Array.from({ length: 8 }, () => send(link, {})));
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
+    const rush = await customerOf('rush@example.com');
+    expect(rush.version).toBe(1);
+    expect(await sql('select ids from outbox where $1 = any(ids)', [rush.id])).toHaveLength(1);
+    for (let i = 0; i < 10; i += 1) {
+      const email = `race${i}@confirm.example`;
+      await send(form.url, { email });
+      const at = await confirmLink((await signUpsOf(email))[0]!.no);
+      await Promise.all([send(at, {}), admin.post('/suppressions', { email, reason: 'manual' })]);
+      expect(await customerOf(email)).toMatchObject({ mailable: false });
+    }
+  });
+
   test('a list or field that is gone by then is left out, a form that is gone still keeps its word', async () => {
     const short = (await admin.post('/lists', { name: 'Short-lived' })).body.id;
     await admin.post('/fields', { key: 'brief', type: 'text' });
