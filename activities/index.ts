@@ -2,6 +2,7 @@ import { engineOf } from '../infra/mail/create-engine.ts';
 import type { Container } from '../infra/container.ts';
 import { createBulkActivities } from './bulk.ts';
 import { createCampaignActivities } from './campaign.ts';
+import { createStageActivities } from './campaign-stage.ts';
 import { createExportActivities } from './exports.ts';
 import { createFieldActivities } from './fields.ts';
 import { createImportActivities } from './imports.ts';
@@ -34,6 +35,7 @@ export function createActivities(container: Container) {
       ...createExportActivities(container, isStopping),
       ...createScrubActivities(container, isStopping),
       ...createCampaignActivities(container),
+      ...createStageActivities(container),
       ...createSendActivities(engine),
       ...createSignUpActivities(container),
       ...createSweepActivities(container),

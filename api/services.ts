@@ -6,6 +6,8 @@ import { createAuditService, type AuditService } from './modules/audit/service.t
 import { createIdentities, type Identities } from './modules/auth/identity.ts';
 import { createAccountService, type AccountService } from './modules/auth/service.ts';
 import { createCampaignReportService, type CampaignReportService } from './modules/campaigns/report.ts';
+import { createCampaignLifecycle, type CampaignLifecycle } from './modules/campaigns/lifecycle.ts';
+import { createCampaignReader } from './modules/campaigns/reader.ts';
 import { createCampaignService, type CampaignService } from './modules/campaigns/service.ts';
 import { createCatcherService, type CatcherService } from './modules/catcher/service.ts';
 import { createConnectionService, type ConnectionService } from './modules/connections/service.ts';
@@ -40,6 +42,7 @@ export interface Services {
   readonly catcher: CatcherService;
   readonly health: HealthService;
   readonly campaigns: CampaignService;
+  readonly campaignLifecycle: CampaignLifecycle;
   readonly customers: CustomerService;
   readonly bulk: BulkService;
   readonly exports: ExportService;
@@ -71,7 +74,8 @@ export function createServices(container: Container): Services {
   const audit = createAuditService(container);
   const organizations = createOrganizationService(container, audit);
   const accounts = createAccountService({ container, auth, identities, audit, organizations });
-  const campaigns = createCampaignService(container);
+  const campaignReader = createCampaignReader(container);
+  const campaigns = createCampaignService(container, campaignReader);
   const customers = createCustomerService(container);
   return {
     container, identities, audit, organizations, accounts,
@@ -81,6 +85,7 @@ export function createServices(container: Container): Services {
     catcher: createCatcherService(container),
     health: createHealthService(container),
     campaigns,
+    campaignLifecycle: createCampaignLifecycle(container, campaignReader),
     campaignReports: createCampaignReportService(container),
     connections: createConnectionService(container),
     render: createRenderService(container),

@@ -1,38 +1,47 @@
 import {
-  ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineUpdate, proxyActivities, setHandler, workflowInfo,
+  ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineUpdate, proxyActivities, setHandler, sleep, workflowInfo,
 } from '@temporalio/workflow';
-import { giveBack, supplyOf, take, type Supply } from '#domain/campaign/ranges.ts';
-import { after, isFinal, refusal, type CampaignMove, type CampaignState } from '#domain/campaign/status.ts';
+import { cursorsOf, giveBack, take, type Supply } from '#domain/campaign/ranges.ts';
+import { LATEST_START_MS } from '#domain/campaign/schedule.ts';
+import { after, isFinal, refusal, type CampaignMove, type CampaignState, type PauseReason } from '#domain/campaign/status.ts';
 import type { CampaignActivities } from '../activities/campaign.ts';
+import type { Lane, Stage, StageActivities } from '../activities/campaign-stage.ts';
 import type { SendActivities } from '../activities/send.ts';
 import { messages, type CampaignInput } from './contracts.ts';
 import { policies } from './policies.ts';
 
-const control = proxyActivities<CampaignActivities>(policies.control);
+const control = proxyActivities<CampaignActivities & StageActivities>(policies.control);
+const probe = proxyActivities<StageActivities>(policies.probe);
 const bulk = proxyActivities<CampaignActivities>(policies.freeze);
 const send = proxyActivities<SendActivities>(policies.send);
 
 export const pauseUpdate = defineUpdate(messages.pause);
 export const resumeUpdate = defineUpdate(messages.resume);
 export const cancelUpdate = defineUpdate(messages.cancel);
-
-/** What a run hands to its successor: cursors only, everything else stands in rows. */
-export interface CampaignRun extends CampaignInput {
-  readonly supply?: Supply;
-}
+export const unscheduleUpdate = defineUpdate(messages.unschedule);
+export const pickWinnerUpdate = defineUpdate<void, [{ readonly variant: number; readonly by: string }]>(messages.pickWinner);
 
 /** Events of a run stay near 4,000; the server's limit is 51,200. */
 const ACTIVITIES_PER_RUN = 600;
 const RESUME_CHECK_MS = 24 * 3_600_000;
+const PROBE_EVERY_MS = 30_000;
+/** A wait for a limit shorter than this is no phase of its own. */
+const NOTED_WAIT_MS = 5_000;
+const CERTIFY_EVERY_MS = [2_000, 5_000, 15_000, 60_000] as const;
 
 /**
- * One campaign from launch to its end, and the only writer of its state meanwhile.
+ * One campaign from scheduling or launch to its certificate, and the only writer of its state meanwhile.
  * Everything it needs stands in rows: a run that is lost can be started again and goes on where the ledger stands.
  */
-export async function campaignWorkflow(run: CampaignRun): Promise<void> {
+export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   const input: CampaignInput = { orgId: run.orgId, campaignId: run.campaignId, mailNo: run.mailNo };
   let state: CampaignState = 'running';
+  let reason: PauseReason | null = null;
+  let stage: Stage | null = null;
   let isReady = false;
+  let wasPicked = false;
+  /** Slices changed hands: the stage is planned anew. */
+  let isStale = false;
   let activities = 0;
 
   const command = (move: CampaignMove, perform: () => Promise<void>) => async () => {
@@ -45,99 +54,160 @@ export async function campaignWorkflow(run: CampaignRun): Promise<void> {
   const validator = (move: CampaignMove) => () => {
     if (isReady && after(state, move) === undefined) throw ApplicationFailure.nonRetryable(refusal(state, move), 'conflict');
   };
-  setHandler(pauseUpdate, command('pause', () => control.pauseCampaign.executeWithOptions({ summary: 'Pause' }, [input, { reason: 'user', detail: null }])), { validator: validator('pause') });
+  const pause = (why: PauseReason, detail: string | null) => {
+    reason = why;
+    return control.pauseCampaign.executeWithOptions({ summary: `Pause: ${why}` }, [input, { reason: why, detail }]);
+  };
+  setHandler(pauseUpdate, command('pause', () => pause('user', null)), { validator: validator('pause') });
   setHandler(resumeUpdate, command('resume', () => control.resumeCampaign.executeWithOptions({ summary: 'Resume' }, [input])), { validator: validator('resume') });
   setHandler(cancelUpdate, command('cancel', () => control.cancelCampaign.executeWithOptions({ summary: 'Cancel' }, [input])), { validator: validator('cancel') });
+  setHandler(unscheduleUpdate, command('unschedule', () => control.unscheduleCampaign.executeWithOptions({ summary: 'Unschedule' }, [input])), { validator: validator('unschedule') });
+  setHandler(pickWinnerUpdate, async ({ variant, by }) => {
+    await control.pickWinner.executeWithOptions({ summary: `Winner: variant ${variant}` }, [input, variant, by]);
+    wasPicked = true;
+  }, {
+    validator: (_picked: { readonly variant: number; readonly by: string }) => {
+      if (stage?.kind !== 'wait' || stage.phase !== 'waiting') throw ApplicationFailure.nonRetryable('A winner can be picked while the test waits for its end.', 'conflict');
+    },
+  });
 
   const standing = await control.readCampaign(input);
-  state = standing.state;
+  ({ state, reason } = standing);
   isReady = true;
-  // A cancelled campaign whose run was lost still has its rest to skip.
-  if (isFinal(state) && state !== 'cancelled') return;
+  if (state === 'draft') return;
+  if (state === 'scheduled') await hold(standing.scheduledAt ?? 0);
+  if (!standing.isFrozen && (await running()) && !(await freeze())) return;
 
-  try {
-    if (!standing.isFrozen && state !== 'cancelled') {
-      await bulk.freezeAudience.executeWithOptions({ summary: 'Freeze the audience' }, [input]);
-    }
-  } catch (error) {
-    if (!(error instanceof ActivityFailure)) throw error;
-    await control.failCampaign(input, { reason: 'unreadable', detail: error.cause?.message ?? error.message });
-    return;
-  }
-
-  const isHeld = () => state === 'paused';
-  const running = async () => {
-    while (isHeld()) await condition(() => !isHeld(), RESUME_CHECK_MS);
-    return state === 'running';
-  };
-  const full = () => activities >= ACTIVITIES_PER_RUN || workflowInfo().continueAsNewSuggested;
-  const breakOff = async (reason: string, detail: string) => {
-    if (state !== 'running') return;
-    state = 'paused';
-    await control.pauseCampaign.executeWithOptions({ summary: `Pause: ${reason}` }, [input, { reason, detail }]);
-  };
-
-  let supply: Supply | undefined = run.supply;
   while (await running()) {
-    const lanes = await control.openLanes(input);
-    supply ??= supplyOf(lanes.recipients);
-    await control.setPhase.executeWithOptions({ summary: 'Phase: sending' }, [input, 'sending']);
-    await Promise.all(lanes.ids.map(sendLane));
-    if (full()) {
+    if (activities >= ACTIVITIES_PER_RUN || workflowInfo().continueAsNewSuggested) {
       await condition(allHandlersFinished);
-      return continueAsNew<typeof campaignWorkflow>({ ...input, supply });
+      return continueAsNew<typeof campaignWorkflow>(input);
     }
-    if (!(await running())) break;
-    if (await retryPasses(lanes.ids[0] ?? 0, lanes.recipients)) continue;
-    if (state !== 'running') continue;
-    const pending = await control.finishCampaign.executeWithOptions({ summary: 'Recount and finish' }, [input]);
-    if (pending === 0) {
-      state = 'completed';
-      await condition(allHandlersFinished);
-      return;
-    }
-    // Rows that a lost attempt gave up are still pending: walk the ledger again.
-    supply = undefined;
+    activities += 1;
+    isStale = false;
+    stage = await control.nextStage.executeWithOptions({ summary: 'What comes next' }, [input]);
+    if (stage.kind === 'send') await sendStage(stage);
+    else if (stage.kind === 'retry') await Promise.all(stage.lanes.map(retry));
+    else if (stage.kind === 'wait') await wait(stage.until);
+    // Rows that a lost attempt gave up may still be pending: then the ledger is walked again.
+    else if ((await finish('Recount and finish')) === 0) state = 'completed';
   }
+  if (state === 'cancelled') await finish('Skip the rest');
+  if (isFinal(state) && (standing.isOpen || !isFinal(standing.state))) await certify();
   await condition(allHandlersFinished);
-  await control.finishCampaign.executeWithOptions({ summary: 'Skip the rest' }, [input]);
 
-  async function sendLane(laneId: number): Promise<void> {
-    while (!full() && (await running())) {
-      const { range, rest } = take(supply ?? supplyOf(0));
-      supply = rest;
-      if (range === undefined) return;
-      activities += 1;
-      const result = await send.sendRange.executeWithOptions({ summary: `Send ${range.from} to ${range.to}` }, [{ ...input, laneId, ...range }]);
-      supply = giveBack(supply, { from: result.next, to: range.to });
-      await heed(result.stop);
+  async function hold(dueAt: number): Promise<void> {
+    if (dueAt > Date.now()) await condition(() => state !== 'scheduled', dueAt - Date.now());
+    if (state !== 'scheduled') return;
+    const isLate = Date.now() - dueAt > LATEST_START_MS;
+    [state, reason] = isLate ? ['paused', 'missed_time'] : ['running', null];
+    if (isLate) await control.missCampaign.executeWithOptions({ summary: 'It missed its time' }, [input]);
+    else await control.beginCampaign.executeWithOptions({ summary: 'Begin' }, [input]);
+  }
+
+  /** @returns false when it failed: what the campaign says or whom it goes to cannot be read */
+  async function freeze(): Promise<boolean> {
+    try {
+      await bulk.freezeAudience.executeWithOptions({ summary: 'Freeze the audience' }, [input]);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      await control.failCampaign(input, { reason: 'unreadable', detail: error.cause?.message ?? error.message });
+      return false;
     }
+  }
+
+  /** Waits while it is paused. After connection failures it tries the connection itself. @returns whether it runs */
+  async function running(): Promise<boolean> {
+    while (state === 'paused') {
+      const isProbing = reason === 'connection_failures';
+      const changed = await condition(() => state !== 'paused', isProbing ? PROBE_EVERY_MS : RESUME_CHECK_MS);
+      if (changed || !isProbing) continue;
+      activities += 1;
+      const isBack = await probe.probeConnections.executeWithOptions({ summary: 'Try the connection' }, [input]);
+      if (!isBack || after(state, 'resume') === undefined) {
+        if (activities < ACTIVITIES_PER_RUN) continue;
+        await condition(allHandlersFinished);
+        return continueAsNew<typeof campaignWorkflow>(input);
+      }
+      state = 'running';
+      await control.resumeCampaign.executeWithOptions({ summary: 'Resume: the connection is back' }, [input]);
+    }
+    return state === 'running';
+  }
+
+  async function wait(until: number): Promise<void> {
+    await condition(() => state !== 'running' || wasPicked, Math.max(1, until - Date.now()));
+    wasPicked = false;
+  }
+
+  async function sendStage({ pieces, lanes, phase }: Extract<Stage, { kind: 'send' }>): Promise<void> {
+    let supply: Supply = pieces;
+    const limited = new Map<number, number>();
+    let busy = lanes.length;
+
+    const sendLane = async (lane: Lane) => {
+      while (!isStale && activities < ACTIVITIES_PER_RUN && (await running())) {
+        const { piece, rest } = take(supply, lane.connectionNo);
+        supply = rest;
+        if (piece === undefined) break;
+        activities += 1;
+        const { from, to, variant } = piece;
+        const result = await send.sendRange.executeWithOptions({ summary: `Send ${from} to ${to}` }, [{ ...input, laneId: lane.id, from, to, variant, withRetries: lane.withRetries }]);
+        supply = giveBack(supply, { ...piece, from: result.next });
+        if (result.stop?.kind === 'limit') await holdBack(lane, result.stop.until);
+        else await heed(result.stop);
+      }
+      busy -= 1;
+    };
+    /** A slot that waits for a limit is free for others. */
+    const holdBack = async (lane: Lane, until: number) => {
+      limited.set(lane.id, until);
+      const ready = Math.min(...limited.values());
+      const isNoted = limited.size === busy && ready - Date.now() > NOTED_WAIT_MS;
+      if (isNoted) await control.setPhase.executeWithOptions({ summary: 'Phase: waiting for a limit' }, [input, 'waiting_for_limit', ready]);
+      await condition(() => state !== 'running' || isStale, Math.max(1, until - Date.now()));
+      limited.delete(lane.id);
+      if (isNoted && state === 'running') await control.setPhase.executeWithOptions({ summary: `Phase: ${phase}` }, [input, phase, null]);
+    };
+
+    await Promise.all(lanes.map(sendLane));
+    await control.settleSlices.executeWithOptions({ summary: 'Note how far it went' }, [input, cursorsOf(pieces, supply)]);
+  }
+
+  async function retry(lane: Lane): Promise<void> {
+    activities += 1;
+    const result = await send.sendRetries.executeWithOptions({ summary: 'Send what is due again' }, [{ ...input, laneId: lane.id, from: 1, to: 0, variant: null, withRetries: true }]);
+    if (result.stop?.kind === 'limit') await wait(result.stop.until);
+    else await heed(result.stop);
   }
 
   async function heed(stop: Awaited<ReturnType<SendActivities['sendRange']>>['stop']): Promise<void> {
-    if (stop?.kind === 'broken') await breakOff(stop.reason, stop.detail);
+    if (stop === null || state !== 'running') return;
+    if (stop.kind === 'broken') {
+      if (isStale) return;
+      const isReplaced = await control.replaceConnection.executeWithOptions({ summary: `Connection broken: ${stop.reason}` }, [input, stop]);
+      if (isReplaced) isStale = true;
+      else await breakOff(stop.reason, stop.detail);
+    } else if (stop.kind === 'unsafe') await breakOff(stop.reason, stop.detail);
     // Closed without our doing (a command is on its way, or rows were edited): the state decides a second later.
-    else if (stop?.kind === 'closed' && state === 'running') await condition(() => state !== 'running', 1_000);
+    else if (stop.kind === 'closed') await condition(() => state !== 'running', 1_000);
   }
 
-  /** @returns whether the lanes must be made anew: the run is full */
-  async function retryPasses(laneId: number, last: number): Promise<boolean> {
-    let announced = false;
-    while (await running()) {
-      const retries = await control.readRetries(input);
-      activities += 1;
-      if (retries.waiting === 0) return false;
-      if (!announced) await control.setPhase.executeWithOptions({ summary: 'Phase: retrying' }, [input, 'retrying']);
-      announced = true;
-      if (full()) return true;
-      if (retries.dueInMs > 0) {
-        await condition(() => state !== 'running', retries.dueInMs);
-        continue;
-      }
-      activities += 1;
-      const result = await send.sendRetries.executeWithOptions({ summary: `Retry ${retries.waiting} waiting` }, [{ ...input, laneId, from: 1, to: last }]);
-      await heed(result.stop);
+  async function breakOff(why: PauseReason, detail: string): Promise<void> {
+    if (state !== 'running') return;
+    state = 'paused';
+    await pause(why, detail);
+  }
+
+  function finish(summary: string): Promise<number> {
+    return bulk.finishCampaign.executeWithOptions({ summary }, [input]);
+  }
+
+  /** The certificate waits until every mail is known to the index. */
+  async function certify(): Promise<void> {
+    for (let round = 0; !(await bulk.certifyCampaign.executeWithOptions({ summary: 'Certify' }, [input])); round += 1) {
+      await sleep(CERTIFY_EVERY_MS[Math.min(round, CERTIFY_EVERY_MS.length - 1)]!);
     }
-    return false;
   }
 }

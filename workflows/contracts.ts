@@ -87,4 +87,6 @@ export const messages = {
   pause: 'pause',
   resume: 'resume',
   cancel: 'cancel',
+  unschedule: 'unschedule',
+  pickWinner: 'pickWinner',
 } as const;

@@ -9,6 +9,12 @@ export const policies = {
     startToCloseTimeout: '1 minute',
     retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
   },
+  /** One attempt to reach a server; a failed one is an answer. */
+  probe: {
+    taskQueue: queues.engine,
+    startToCloseTimeout: '1 minute',
+    retry: { initialInterval: '5 seconds', maximumInterval: '30 seconds' },
+  },
   /** One step of making an organization usable: a database, a schema, an index. */
   provision: {
     taskQueue: queues.engine,

@@ -2,6 +2,7 @@ import { emailKey } from '#domain/customer/email-address.ts';
 import type { Transaction } from '../db/sql.ts';
 import type { Secrets } from '../secrets.ts';
 import { createAddressHash } from './erasure.ts';
+import { WRITE_SUPPRESSIONS } from './suppression-lock.ts';
 
 export interface Erasure {
   readonly customerIds: readonly number[];
@@ -20,7 +21,7 @@ export interface Erased {
 }
 
 /**
- * Erases people. Gone in this transaction: their rows with lists, activity and edits; their suppressions (a keyed hash
+ * Erases people. Gone in this transaction: their rows with lists, activity, sign-ups and edits; their suppressions (a keyed hash
  * blocks on); mails they were caught with; rows of theirs that wait in running imports; names in the audit log; answers
  * kept for repeated uploads. Counts stay: their ledger rows and events name nobody, and who was still to get a campaign's
  * mail is `skipped`, `erased`. Every finished export is closed and every running one begins again, as each may hold them.
@@ -30,7 +31,7 @@ export interface Erased {
  */
 export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure: Erasure): Promise<Erased> {
   const ids = [...erasure.customerIds].sort((a, b) => a - b);
-  await tx.run('lock table suppression in row exclusive mode');
+  await tx.run(WRITE_SUPPRESSIONS);
   await tx.run(SETTLE_MESSAGES, [ids]);
   await tx.rows('select 1 from customer where id = any($1) order by id for update', [ids]);
   const idByAddress = new Map([...(erasure.emailKeys ?? []).map((key) => [key, null] as const), ...(await addressesOf(tx, ids))]);
@@ -100,14 +101,18 @@ with held as (
          reason = case when h.state in (0, 1) then 'erased' else m.reason end,
          ended_at = case when h.state in (0, 1) then now() else m.ended_at end
     from held h where m.mail_no = h.mail_no and m.ordinal = h.ordinal
-  returning m.mail_no, m.ordinal, h.state
+  returning m.mail_no, m.ordinal, h.state, coalesce(m.connection_no, 0) as connection_no, coalesce(m.variant, 0) as variant
 ), unqueued as (
   delete from retry r using settled s where s.state = 0 and r.mail_no = s.mail_no and r.ordinal = s.ordinal
+), reasoned as (
+  insert into reason_count (mail_no, state, reason, count)
+  select mail_no, case state when 0 then 4 else 5 end, 'erased', count(*) from settled where state in (0, 1) group by 1, 2 order by 1, 2
+  on conflict (mail_no, state, reason, shard) do update set count = reason_count.count + excluded.count
 )
-insert into mail_count (mail_no, hour, shard, skipped, in_doubt)
-select mail_no, date_trunc('hour', now(), 'UTC'), 0, count(*) filter (where state = 0), count(*) filter (where state = 1)
-  from settled where state in (0, 1) group by mail_no order by mail_no
-on conflict (mail_no, hour, shard) do update set skipped = mail_count.skipped + excluded.skipped, in_doubt = mail_count.in_doubt + excluded.in_doubt`;
+insert into mail_count (mail_no, hour, connection_no, variant, skipped, in_doubt)
+select mail_no, date_trunc('hour', now(), 'UTC'), connection_no, variant, count(*) filter (where state = 0), count(*) filter (where state = 1)
+  from settled where state in (0, 1) group by mail_no, connection_no, variant order by 1, 3, 4
+on conflict (mail_no, hour, connection_no, variant, shard) do update set skipped = mail_count.skipped + excluded.skipped, in_doubt = mail_count.in_doubt + excluded.in_doubt`;
 
 const UNDEFINED_TABLE = '42P01';
 

@@ -3,7 +3,7 @@ import { createDateReader } from '#domain/customer/date-pattern.ts';
 import { parseEmailAddress } from '#domain/customer/email-address.ts';
 import { parseNumber, TEXT_MAX_LENGTH, VALUE_MAX_LENGTH, weigh, type TypeEvidence } from '#domain/customer/fields.ts';
 import { customKey, type ImportColumn } from '#domain/customer/import-columns.ts';
-import { isTimeZone } from '#domain/segment/windows.ts';
+import { isTimeZone } from '#domain/shared/time.ts';
 
 /** A row as COPY takes it (from `email` on) with its address and the number of values that did not fit, or why it is refused. */
 export type ReadRow = { readonly key: string; readonly line: string; readonly warnings: number } | { readonly problem: string };

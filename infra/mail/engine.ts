@@ -4,13 +4,16 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Secrets } from '../secrets.ts';
 import type { Tenant, Tenants } from '../tenancy/registry.ts';
-import { compileMail, type CompiledMail } from './content.ts';
+import { Governor } from './governor.ts';
 import { takeHold } from './ledger.ts';
 import { SessionPool } from './pool.ts';
 import type { Providers } from './providers/registry.ts';
-import { RangeRun, type RangeResult } from './range-run.ts';
-import { loadMail } from './source.ts';
+import { RangeRun, type RangeResult, type RangeRunOptions } from './range-run.ts';
+import { findHarm } from './safety.ts';
+import { SessionShare } from './session-share.ts';
+import { loadConnectionNo, loadMail } from './source.ts';
 import type { TrackingIds } from './tracking-id.ts';
+import { compileVariants, type CompiledVariants } from './variants.ts';
 
 export interface RangeJob {
   readonly orgId: string;
@@ -18,6 +21,10 @@ export interface RangeJob {
   readonly laneId: number;
   readonly from: number;
   readonly to: number;
+  /** Variant of those in the range, or null. */
+  readonly variant: number | null;
+  /** Whether due retries of this connection are sent beside the range. */
+  readonly withRetries: boolean;
 }
 
 export interface SendEngine {
@@ -42,30 +49,41 @@ export interface SendEngineOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly baseUrl: string;
-  /** Open sessions of this process at most. */
+  /** Open sessions of this process to one connection at most. */
   readonly maxSessions: number;
   /** Wakes the organization's outbox. */
   readonly nudge: (orgId: string) => void;
 }
 
+/** The sessions of a connection in this process, and how many it may have. */
+interface OpenPool {
+  readonly pool: SessionPool;
+  readonly share: SessionShare;
+  readonly most: number;
+}
+
 /** The send engine: one per worker process, for every organization and mail. */
 export function createSendEngine(options: SendEngineOptions): SendEngine {
-  const pools = new LRUCache<string, SessionPool>({ max: 1_000, dispose: (pool) => pool.close() });
+  const pools = new LRUCache<string, OpenPool>({ max: 1_000, dispose: ({ pool }) => pool.close() });
   const runs = new Set<RangeRun>();
-  const compiled = new LRUCache<string, CompiledMail>({ max: 50 });
+  const compiled = new LRUCache<string, CompiledVariants>({ max: 50 });
   let isDraining = false;
-  let sessions = 0;
 
-  async function run(job: RangeJob, alive: () => void, takesRetries: boolean): Promise<RangeResult> {
+  async function run(job: RangeJob, alive: () => void, reads: RangeRunOptions['reads']): Promise<RangeResult> {
     return options.tenants.use(job.orgId, async (tenant) => {
-      const held = await takeHold(tenant.sql, job);
-      if (held === undefined) throw new AppError('conflict', 'This lane belongs to a newer run.');
-      const { mail, pool } = await prepare(tenant, job);
-      // A share of the process's sessions, but never none: a lane without a session would stand still.
-      const share = Math.max(1, Math.min(held.sessions, options.maxSessions - sessions));
-      sessions += share;
+      const hold = await takeHold(tenant.sql, job);
+      if (hold === undefined) throw new AppError('conflict', 'This lane belongs to a newer run.');
+      const mail = await compiledMail(tenant, job);
+      const { pool, share, most } = await openPool(tenant, hold.connectionNo);
+      await share.refresh(tenant.sql, most);
+      pool.join();
       const range = new RangeRun({
-        sql: tenant.sql, hold: held.hold, mail, pool, clock: options.clock, from: job.from, to: job.to, takesRetries, sessions: share, alive,
+        sql: tenant.sql, hold, mailOf: mail.of, paths: mail.paths, pool, clock: options.clock, from: job.from, to: job.to, reads, alive,
+        governor: new Governor({ sql: tenant.sql, connectionNo: hold.connectionNo, mailNo: job.mailNo, zone: tenant.org.timezone }),
+        watch: async () => {
+          await share.refresh(tenant.sql, most);
+          return findHarm(tenant.sql, job.mailNo);
+        },
         onOutbox: () => options.nudge(job.orgId),
         onProblem: (problem, error) => options.logger.error({ err: error, orgId: job.orgId, mailNo: job.mailNo }, problem),
       });
@@ -75,33 +93,40 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
         return await range.run();
       } finally {
         runs.delete(range);
-        sessions -= share;
+        await pool.leave(tenant.sql);
       }
     });
   }
 
-  async function prepare(tenant: Tenant, job: RangeJob): Promise<{ mail: CompiledMail; pool: SessionPool }> {
-    const loaded = await loadMail(tenant, options.secrets, job.mailNo);
-    if (loaded === undefined) throw new AppError('not_found', 'The campaign or its connection is gone.');
-    const mailKey = `${job.orgId}|${job.mailNo}`;
-    // From launch on the content is locked, so the first compilation stands.
-    const mail = compiled.get(mailKey) ?? compileMail(loaded.source, { ids: options.ids, baseUrl: options.baseUrl });
-    compiled.set(mailKey, mail);
-    const { connection } = loaded;
-    const poolKey = `${job.orgId}|${connection.id}|${connection.version}`;
-    let pool = pools.get(poolKey);
+  /** From launch on the content is locked, so the first compilation stands. */
+  async function compiledMail(tenant: Tenant, job: RangeJob): Promise<CompiledVariants> {
+    const key = `${job.orgId}|${job.mailNo}`;
+    const known = compiled.get(key);
+    if (known !== undefined) return known;
+    const loaded = await loadMail(tenant, job.mailNo);
+    if (loaded === undefined) throw new AppError('not_found', 'The campaign is gone.');
+    const made = compileVariants(loaded, { ids: options.ids, baseUrl: options.baseUrl });
+    compiled.set(key, made);
+    return made;
+  }
+
+  async function openPool(tenant: Tenant, connectionNo: number): Promise<OpenPool> {
+    const connection = await loadConnectionNo(tenant, options.secrets, connectionNo);
+    if (connection === undefined) throw new AppError('not_found', 'The connection is gone.');
+    const key = `${tenant.org.id}|${connection.id}|${connection.version}`;
+    const known = pools.get(key);
     // A pool whose breaker opened served its purpose: whoever asks again has resumed the campaign.
-    if (pool === undefined || pool.stop !== null) {
-      const provider = options.providers.get(connection.vendor);
-      pool = new SessionPool(() => provider.open(connection.settings));
-      pools.set(poolKey, pool);
-    }
-    return { mail, pool };
+    if (known !== undefined && known.pool.stop === null) return known;
+    const provider = options.providers.get(connection.vendor);
+    const share = new SessionShare(connectionNo);
+    const opened = { pool: new SessionPool(() => provider.open(connection.settings), share), share, most: Math.min(provider.limits.sessions, options.maxSessions) };
+    pools.set(key, opened);
+    return opened;
   }
 
   return {
-    sendRange: (job, alive) => run(job, alive, false),
-    sendRetries: (job, alive) => run(job, alive, true),
+    sendRange: (job, alive) => run(job, alive, job.withRetries ? 'both' : 'range'),
+    sendRetries: (job, alive) => run(job, alive, 'retries'),
     drain() {
       isDraining = true;
       for (const range of runs) range.drain();

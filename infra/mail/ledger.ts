@@ -1,3 +1,4 @@
+import { WRITE_SUPPRESSIONS } from '../customers/suppression-lock.ts';
 import { statement, type Sql, type Statement } from '../db/sql.ts';
 
 /** States of a message; the numbers stand in the table. */
@@ -10,6 +11,16 @@ export interface Hold {
   readonly epoch: number;
   /** Row of the counters this lane writes. */
   readonly shard: number;
+  readonly connectionNo: number;
+  /** Variant of those who have none yet. */
+  readonly variant: number | null;
+  /** Mails one customer gets in so many days at most, journeys and other campaigns included. */
+  readonly cap: FrequencyCap | null;
+}
+
+export interface FrequencyCap {
+  readonly mails: number;
+  readonly days: number;
 }
 
 /** What ended without questions: accepted, or not known. Refusals go through `settleRefusals`. */
@@ -41,87 +52,114 @@ export interface Refusal {
 
 /**
  * Writes what ended and asks for what comes next, in one statement: its commit is the intent of the granted messages,
- * and no other way leads to `sending`. Suppression, pause (`mail.open`) and ownership (`lane.epoch`) are checked in it.
- * $1-$4 ended: ordinals, states, reasons, replies; $5 mail; $6 epoch; $7 wanted ordinals; $8 lane; $9 shard.
+ * and no other way leads to `sending`. Suppression, pause (`mail.open`), ownership (`lane.epoch`) and the frequency cap
+ * are checked in it.
+ * $1-$4 ended: ordinals, states, reasons, replies; $5 mail; $6 epoch; $7 wanted ordinals; $8 lane; $9 shard; $10 variant;
+ * $11 connection; $12, $13 mails and days of the cap.
  */
-function tickText(takesRetries: boolean): string {
+function tickText(options: { readonly retries: boolean; readonly capped: boolean }): string {
+  const isOver = options.capped
+    ? '(select count(*) from message p where p.customer_id = c.id and p.mail_no <> $5 and p.state in (1, 2, 5) and p.started_at > now() - make_interval(days => $13)) >= $12'
+    : 'false';
   return /* sql */ `
 with ended as (
   update message m set state = u.state, reason = u.reason, reply = u.reply, ended_at = clock_timestamp()
     from unnest($1::int[], $2::int2[], $3::text[], $4::text[]) u(ordinal, state, reason, reply)
    where m.mail_no = $5 and m.ordinal = u.ordinal and m.epoch = $6 and m.state = 1
-  returning m.state),
+  returning m.state, m.variant, m.reason),
 granted as (
   update message m
-     set state = case when c.mailable then 1 else 4 end,
-         reason = case when c.mailable then null when c.is_unsubscribed then 'unsubscribed' when c.is_bounced then 'bounced' else 'suppressed' end,
-         epoch = $6, attempt = m.attempt + 1, started_at = clock_timestamp()
+     set state = case when c.mailable and not ${isOver} then 1 else 4 end,
+         reason = case when c.mailable then ${options.capped ? `case when ${isOver} then 'frequency_cap' end` : 'null'} when c.is_unsubscribed then 'unsubscribed' when c.is_bounced then 'bounced' else 'suppressed' end,
+         connection_no = l.connection_no, variant = coalesce(m.variant, $10::int2), epoch = $6, attempt = m.attempt + 1, started_at = clock_timestamp()
     from customer c, lane l, mail
    where m.mail_no = $5 and m.ordinal = any($7::int[]) and m.state = 0 and c.id = m.customer_id
      and l.id = $8 and l.epoch = $6 and mail.no = $5 and mail.open
-  returning m.ordinal, m.state),
-${takesRetries ? 'taken as (delete from retry r using granted g where r.mail_no = $5 and r.ordinal = g.ordinal),' : ''}
+  returning m.ordinal, m.state, m.variant, m.reason),
+${options.retries ? 'taken as (delete from retry r using granted g where r.mail_no = $5 and r.ordinal = g.ordinal),' : ''}
+settled as (select state, variant, reason from ended union all select state, variant, reason from granted where state = 4),
 counted as (
-  insert into mail_count (mail_no, hour, shard, sent, failed, skipped, in_doubt)
-  select $5, date_trunc('hour', now(), 'UTC'), $9, count(*) filter (where state = 2), count(*) filter (where state = 3),
+  insert into mail_count (mail_no, hour, connection_no, variant, shard, sent, failed, skipped, in_doubt)
+  select $5, date_trunc('hour', now(), 'UTC'), $11, coalesce(variant, 0), $9, count(*) filter (where state = 2), count(*) filter (where state = 3),
          count(*) filter (where state = 4), count(*) filter (where state = 5)
-    from (select state from ended union all select state from granted where state = 4) s having count(*) > 0
-  on conflict (mail_no, hour, shard) do update
+    from settled group by coalesce(variant, 0)
+  on conflict (mail_no, hour, connection_no, variant, shard) do update
      set sent = mail_count.sent + excluded.sent, failed = mail_count.failed + excluded.failed,
-         skipped = mail_count.skipped + excluded.skipped, in_doubt = mail_count.in_doubt + excluded.in_doubt)
+         skipped = mail_count.skipped + excluded.skipped, in_doubt = mail_count.in_doubt + excluded.in_doubt),
+reasoned as (
+  insert into reason_count (mail_no, state, reason, shard, count)
+  select $5, state, reason, $9, count(*) from settled where state <> 2 group by state, reason
+  on conflict (mail_no, state, reason, shard) do update set count = reason_count.count + excluded.count)
 select ordinal, state from granted union all select count(*)::int, -1::int2 from ended`;
 }
-const tickStatement = statement('ledger-tick', tickText(false));
-const retryTickStatement = statement('ledger-tick-retry', tickText(true));
+const tickStatements = {
+  fresh: statement('ledger-tick', tickText({ retries: false, capped: false })),
+  retries: statement('ledger-tick-retry', tickText({ retries: true, capped: false })),
+  capped: statement('ledger-tick-capped', tickText({ retries: true, capped: true })),
+};
 
 /** Outcomes of an attempt that lost its hold: the rows were put in doubt meanwhile, and this is the evidence. An erased person's words are not kept. */
 const lateStatement = statement('ledger-late', /* sql */ `
-with late as (
-  update message m set state = u.state, reason = u.reason, reply = case m.reason when 'erased' then null else u.reply end, ended_at = clock_timestamp()
-    from unnest($1::int[], $2::int2[], $3::text[], $4::text[]) u(ordinal, state, reason, reply)
-   where m.mail_no = $5 and m.ordinal = u.ordinal and m.epoch = $6 and m.state = 5 and u.state <> 5
-  returning m.state)
-insert into mail_count (mail_no, hour, shard, sent, failed, in_doubt)
-select $5, date_trunc('hour', now(), 'UTC'), $7, count(*) filter (where state = 2), count(*) filter (where state = 3), -count(*) from late having count(*) > 0
-on conflict (mail_no, hour, shard) do update
+with held as (
+  select m.ordinal, m.reason as doubt, m.variant, u.state, u.reason, u.reply from message m join unnest($1::int[], $2::int2[], $3::text[], $4::text[]) u(ordinal, state, reason, reply) using (ordinal)
+   where m.mail_no = $5 and m.epoch = $6 and m.state = 5 and u.state <> 5 order by m.ordinal for update of m),
+late as (
+  update message m set state = h.state, reason = h.reason, reply = case h.doubt when 'erased' then null else h.reply end, ended_at = clock_timestamp()
+    from held h where m.mail_no = $5 and m.ordinal = h.ordinal),
+reasoned as (
+  insert into reason_count (mail_no, state, reason, shard, count)
+  select $5, state, reason, $7, sum(n) from (
+    select 5 as state, doubt as reason, -1 as n from held union all select state, reason, 1 from held where state <> 2) moved group by state, reason
+  on conflict (mail_no, state, reason, shard) do update set count = reason_count.count + excluded.count)
+insert into mail_count (mail_no, hour, connection_no, variant, shard, sent, failed, in_doubt)
+select $5, date_trunc('hour', now(), 'UTC'), $8, coalesce(variant, 0), $7, count(*) filter (where state = 2), count(*) filter (where state = 3), -count(*)
+  from held group by coalesce(variant, 0)
+on conflict (mail_no, hour, connection_no, variant, shard) do update
    set sent = mail_count.sent + excluded.sent, failed = mail_count.failed + excluded.failed, in_doubt = mail_count.in_doubt + excluded.in_doubt`);
 
 /**
  * Begins an attempt: takes a new epoch for the lane, and what an earlier attempt left `sending` in the range becomes in doubt.
  * @returns undefined when the lane is gone: a newer run of the campaign has made others
  */
-export async function takeHold(sql: Sql, input: { mailNo: number; laneId: number; from: number; to: number }): Promise<{ hold: Hold; sessions: number } | undefined> {
+export async function takeHold(sql: Sql, input: { readonly mailNo: number; readonly laneId: number; readonly from: number; readonly to: number; readonly variant: number | null }): Promise<Hold | undefined> {
   return sql.transaction(async (tx) => {
     const mail = await tx.first<{ epoch: number }>('update mail set epoch = epoch + 1 where no = $1 returning epoch', [input.mailNo]);
     if (mail === undefined) return undefined;
-    const lane = await tx.first<{ shard: number; sessions: number }>('update lane set epoch = $3 where id = $1 and mail_no = $2 returning shard, sessions', [input.laneId, input.mailNo, mail.epoch]);
+    const lane = await tx.first<{ shard: number; connectionNo: number; mails: number | null; days: number | null }>(
+      'update lane set epoch = $3 from sending_setting s where id = $1 and mail_no = $2 returning shard, connection_no as "connectionNo", s.cap_mails as mails, s.cap_days as days',
+      [input.laneId, input.mailNo, mail.epoch]);
     if (lane === undefined) return undefined;
     await doubt(tx, { mailNo: input.mailNo, from: input.from, to: input.to, before: mail.epoch, shard: lane.shard });
-    return { hold: { mailNo: input.mailNo, laneId: input.laneId, epoch: mail.epoch, shard: lane.shard }, sessions: lane.sessions };
+    const cap = lane.mails === null || lane.days === null ? null : { mails: lane.mails, days: lane.days };
+    return { mailNo: input.mailNo, laneId: input.laneId, epoch: mail.epoch, shard: lane.shard, connectionNo: lane.connectionNo, variant: input.variant, cap };
   });
 }
 
-/** Rows that an older epoch left `sending` become in doubt: the server may have taken them. @returns how many */
-export async function doubt(sql: Sql, range: { mailNo: number; from: number; to: number; before: number; shard: number }): Promise<number> {
-  const count = await sql.run(
-    `update message set state = 5, reason = 'interrupted', ended_at = now() where mail_no = $1 and ordinal between $2 and $3 and state = 1 and epoch < $4`,
-    [range.mailNo, range.from, range.to, range.before],
-  );
-  if (count > 0) {
-    await sql.run(
-      `insert into mail_count (mail_no, hour, shard, in_doubt) values ($1, date_trunc('hour', now(), 'UTC'), $2, $3)
-       on conflict (mail_no, hour, shard) do update set in_doubt = mail_count.in_doubt + excluded.in_doubt`,
-      [range.mailNo, range.shard, count],
-    );
-  }
-  return count;
+/** Rows that an older epoch left `sending` become in doubt: the server may have taken them. Part of the caller's transaction. */
+export async function doubt(tx: Sql, range: { readonly mailNo: number; readonly from: number; readonly to: number; readonly before: number; readonly shard: number }): Promise<void> {
+  await tx.run(DOUBT, [range.mailNo, range.from, range.to, range.before, range.shard]);
 }
 
-/** One tick. Outcomes that found their row in doubt are written there too. */
+const DOUBT = statement('ledger-doubt', /* sql */ `
+with doubted as (
+  update message set state = 5, reason = 'interrupted', ended_at = now() where mail_no = $1 and ordinal between $2 and $3 and state = 1 and epoch < $4
+  returning connection_no, variant),
+reasoned as (
+  insert into reason_count (mail_no, state, reason, shard, count) select $1, 5, 'interrupted', $5, count(*) from doubted having count(*) > 0
+  on conflict (mail_no, state, reason, shard) do update set count = reason_count.count + excluded.count)
+insert into mail_count (mail_no, hour, connection_no, variant, shard, in_doubt)
+select $1, date_trunc('hour', now(), 'UTC'), connection_no, coalesce(variant, 0), $5, count(*) from doubted group by 3, 4
+on conflict (mail_no, hour, connection_no, variant, shard) do update set in_doubt = mail_count.in_doubt + excluded.in_doubt`);
+
+/**
+ * One tick. Outcomes that found their row in doubt are written there too.
+ * @param takesRetries whether due retries are among those wanted
+ */
 export async function tick(sql: Sql, hold: Hold, ended: readonly Ended[], wanted: readonly number[], takesRetries: boolean): Promise<TickResult> {
   const columns = [ended.map((e) => e.ordinal), ended.map((e) => e.state), ended.map((e) => e.reason), ended.map((e) => e.reply)];
-  const query: Statement = takesRetries ? retryTickStatement : tickStatement;
-  const rows = await sql.rows<{ ordinal: number; state: number }>(query, [...columns, hold.mailNo, hold.epoch, wanted, hold.laneId, hold.shard]);
+  const query: Statement = hold.cap !== null ? tickStatements.capped : takesRetries ? tickStatements.retries : tickStatements.fresh;
+  const rows = await sql.rows<{ ordinal: number; state: number }>(query, [
+    ...columns, hold.mailNo, hold.epoch, wanted, hold.laneId, hold.shard, hold.variant, hold.connectionNo, ...(hold.cap === null ? [] : [hold.cap.mails, hold.cap.days])]);
   const granted: number[] = [];
   const skipped: number[] = [];
   let written = 0;
@@ -130,7 +168,7 @@ export async function tick(sql: Sql, hold: Hold, ended: readonly Ended[], wanted
     else if (row.state === messageStates.skipped) skipped.push(row.ordinal);
     else written = row.ordinal;
   }
-  if (written < ended.length) await sql.run(lateStatement, [...columns, hold.mailNo, hold.epoch, hold.shard]);
+  if (written < ended.length) await sql.run(lateStatement, [...columns, hold.mailNo, hold.epoch, hold.shard, hold.connectionNo]);
   return { granted, skipped };
 }
 
@@ -157,7 +195,7 @@ update message m
        attempt = m.attempt - case when u.uses_attempt then 0 else 1 end, ended_at = case u.verdict when 'fail' then clock_timestamp() end
   from unnest($1::int[], $2::text[], $3::boolean[], $4::text[], $5::text[]) u(ordinal, verdict, uses_attempt, reason, reply)
  where m.mail_no = $6 and m.ordinal = u.ordinal and m.epoch = $7 and m.state = 1
-returning m.ordinal, m.customer_id as "customerId", m.attempt`);
+returning m.ordinal, m.customer_id as "customerId", coalesce(m.variant, 0) as variant`);
 
 /**
  * Settles refusals in one transaction: states, retries, and for dead addresses the suppression, the customer's flags,
@@ -166,12 +204,12 @@ returning m.ordinal, m.customer_id as "customerId", m.attempt`);
  */
 export async function settleRefusals(sql: Sql, hold: Hold, refusals: readonly Refusal[]): Promise<boolean> {
   return sql.transaction(async (tx) => {
-    const rows = await tx.rows<{ ordinal: number; customerId: number }>(refusedStatement, [
+    const rows = await tx.rows<{ ordinal: number; customerId: number; variant: number }>(refusedStatement, [
       refusals.map((r) => r.ordinal), refusals.map((r) => r.verdict), refusals.map((r) => r.usesAttempt), refusals.map((r) => r.reason), refusals.map((r) => r.reply),
       hold.mailNo, hold.epoch,
     ]);
-    const customerByOrdinal = new Map(rows.map((row) => [row.ordinal, row.customerId]));
-    const mine = refusals.filter((refusal) => customerByOrdinal.has(refusal.ordinal));
+    const rowByOrdinal = new Map(rows.map((row) => [row.ordinal, row]));
+    const mine = refusals.filter((refusal) => rowByOrdinal.has(refusal.ordinal));
     const retries = mine.filter((refusal) => refusal.verdict === 'retry');
     if (retries.length > 0) {
       await tx.run(
@@ -183,13 +221,10 @@ export async function settleRefusals(sql: Sql, hold: Hold, refusals: readonly Re
     const failed = mine.filter((refusal) => refusal.verdict === 'fail');
     if (failed.length === 0) return false;
     const bounced = failed.filter((refusal) => refusal.bounceClass !== null);
-    await tx.run(
-      `insert into mail_count (mail_no, hour, shard, failed, bounced) values ($1, date_trunc('hour', now(), 'UTC'), $2, $3, $4)
-       on conflict (mail_no, hour, shard) do update set failed = mail_count.failed + excluded.failed, bounced = mail_count.bounced + excluded.bounced`,
-      [hold.mailNo, hold.shard, failed.length, bounced.length],
-    );
+    await tx.run(FAILED, [
+      hold.mailNo, hold.connectionNo, hold.shard, failed.map((r) => rowByOrdinal.get(r.ordinal)!.variant), failed.map((r) => r.reason ?? 'other'), failed.map((r) => r.bounceClass)]);
     if (bounced.length === 0) return false;
-    const of = (refusal: Refusal) => customerByOrdinal.get(refusal.ordinal) ?? 0;
+    const of = (refusal: Refusal) => rowByOrdinal.get(refusal.ordinal)!.customerId;
     await tx.run(
       `with bounced as (insert into event (type, customer_id, mail_no, ordinal, occurred_at, source, detail)
          select 'bounced', c, $1, o, now(), 'smtp', jsonb_build_object('class', k, 'reply', r) from unnest($2::bigint[], $3::int[], $4::text[], $5::text[]) u(c, o, k, r) returning id)
@@ -203,6 +238,17 @@ export async function settleRefusals(sql: Sql, hold: Hold, refusals: readonly Re
   });
 }
 
+const FAILED = statement('ledger-failed', /* sql */ `
+with asked as (select * from unnest($4::int2[], $5::text[], $6::text[]) u(variant, reason, class)),
+reasoned as (
+  insert into reason_count (mail_no, state, reason, shard, count) select $1, 3, reason, $3, count(*) from asked group by reason
+  on conflict (mail_no, state, reason, shard) do update set count = reason_count.count + excluded.count)
+insert into mail_count (mail_no, hour, connection_no, variant, shard, failed, bounced, hard_bounced, blocked)
+select $1, date_trunc('hour', now(), 'UTC'), $2, variant, $3, count(*), count(class), count(*) filter (where class = 'hard'), count(*) filter (where class = 'block') from asked group by variant
+on conflict (mail_no, hour, connection_no, variant, shard) do update
+   set failed = mail_count.failed + excluded.failed, bounced = mail_count.bounced + excluded.bounced,
+       hard_bounced = mail_count.hard_bounced + excluded.hard_bounced, blocked = mail_count.blocked + excluded.blocked`);
+
 /**
  * Suppresses customers inside a transaction: their flags, the suppression (a first reason stays, later ones join its
  * history) and one outbox row. Doing it again changes nothing.
@@ -213,7 +259,7 @@ export async function suppress(
 ): Promise<void> {
   const flag = input.reason === 'hard_bounce' ? 'is_bounced' : 'is_unsubscribed';
   // Before any customer row: who adds a customer holds this table first, and one would wait for the other.
-  await tx.run('lock table suppression in row exclusive mode');
+  await tx.run(WRITE_SUPPRESSIONS);
   await tx.run(
     `with asked as (select * from unnest($1::bigint[], $2::text[]) u(id, cause)),
      locked as (select c.id from customer c join asked on asked.id = c.id order by c.id for update of c),

@@ -4,6 +4,9 @@ import { statement, type Statement } from '../db/sql.ts';
 export interface PageRow {
   readonly ordinal: number;
   readonly attempt: number;
+  readonly customerId: number;
+  /** What she was to get at an earlier attempt, or null. */
+  readonly variant: number | null;
   readonly email: string;
   readonly custom?: Readonly<Record<string, unknown>>;
 }
@@ -15,7 +18,7 @@ function columnsOf(paths: readonly string[]): { readonly key: string; readonly l
   const read = new Set(paths.map((path) => (path.startsWith('custom.') ? 'custom' : path)));
   const used = fieldColumns.filter((column) => read.has(column));
   // The key is part of the prepared name, which ends at 63 bytes.
-  return { key: fieldColumns.map((column) => (read.has(column) ? 1 : 0)).join(''), list: ['m.ordinal', 'm.attempt', 'c.email', ...used.map((column) => `c.${column}`)].join(', ') };
+  return { key: fieldColumns.map((column) => (read.has(column) ? 1 : 0)).join(''), list: ['m.ordinal', 'm.attempt', 'm.customer_id as "customerId"', 'm.variant', 'c.email', ...used.map((column) => `c.${column}`)].join(', ') };
 }
 
 /** $1 mail, $2 after this ordinal, $3 up to this one, $4 rows. @param paths fields the mail reads */
@@ -29,12 +32,12 @@ select ${list}
  order by m.ordinal limit $4`);
 }
 
-/** $1 mail, $2 rows. @param paths fields the mail reads */
+/** $1 mail, $2 rows, $3 connection. @param paths fields the mail reads */
 export function retryPageStatement(paths: readonly string[]): Statement {
   const { key, list } = columnsOf(paths);
   return statement(`ledger-retry-page-${key}`, /* sql */ `
 select ${list}
   from retry r join message m on m.mail_no = r.mail_no and m.ordinal = r.ordinal join customer c on c.id = m.customer_id
- where r.mail_no = $1 and r.due_at <= now() and m.state = 0
+ where r.mail_no = $1 and r.due_at <= now() and m.state = 0 and m.connection_no = $3
  order by m.ordinal limit $2`);
 }

@@ -1,6 +1,8 @@
 import { answered, closedBreaker, failed, verdict, type Breaker, type BreakReason } from '#domain/delivery/breaker.ts';
 import { classify, enhancedCode, type ReplyClass } from '#domain/delivery/reply.ts';
+import type { Sql } from '../db/sql.ts';
 import { SessionError, type Session } from './providers/provider.ts';
+import type { SessionShare } from './session-share.ts';
 
 /** A dying connection that is used again is a second road into doubt: idle ones do not live long. */
 const IDLE_MS = 5_000;
@@ -17,26 +19,39 @@ export interface PoolStop {
  */
 export class SessionPool {
   readonly #open: () => Promise<Session>;
+  readonly #share: SessionShare;
+  #runs = 0;
   #idle: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = [];
   #breaker: Breaker = closedBreaker;
   #opening = 0;
-  #live = 0;
   #probeAt = 0;
   #hasOpened = false;
   #stop: PoolStop | null = null;
 
-  constructor(open: () => Promise<Session>) {
+  constructor(open: () => Promise<Session>, share: SessionShare) {
     this.#open = open;
+    this.#share = share;
+  }
+
+  /** Somebody sends over this connection until `leave`. */
+  join(): void {
+    this.#runs += 1;
+  }
+
+  /** The last to leave lets other processes have this one's share. */
+  async leave(sql: Sql): Promise<void> {
+    this.#runs -= 1;
+    if (this.#runs === 0) await this.#share.leave(sql);
+  }
+
+  /** Sessions that each who joined may hold now, 1 at least: nobody goes without. */
+  share(): number {
+    return Math.max(1, Math.floor(this.#share.sessions / Math.max(1, this.#runs)));
   }
 
   /** Set once the breaker has opened; the pool gives no sessions any more. */
   get stop(): PoolStop | null {
     return this.#stop;
-  }
-
-  /** Sessions borrowed and being opened. */
-  get live(): number {
-    return this.#live + this.#opening;
   }
 
   /** Milliseconds until another session may be tried; 0 for now. */
@@ -52,7 +67,6 @@ export class SessionPool {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       clearTimeout(idle.timer);
       if (idle.session.isUsable) {
-        this.#live += 1;
         return idle.session;
       }
       idle.session.close();
@@ -62,7 +76,6 @@ export class SessionPool {
       const session = await this.#open();
       this.#hasOpened = true;
       this.#breaker = { ...this.#breaker, failuresInRow: 0 };
-      this.#live += 1;
       return session;
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
@@ -75,7 +88,6 @@ export class SessionPool {
   }
 
   giveBack(session: Session): void {
-    this.#live -= 1;
     if (!session.isUsable) return session.close();
     const entry = { session, timer: setTimeout(() => { this.#idle = this.#idle.filter((other) => other !== entry); session.close(); }, IDLE_MS).unref() };
     this.#idle.push(entry);

@@ -1,8 +1,10 @@
+import type { BreakReason } from '#domain/delivery/breaker.ts';
 import { ATTEMPTS, classify, failureReasons, retryDelayMs } from '#domain/delivery/reply.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import type { Clock } from '../clock.ts';
 import type { Sql } from '../db/sql.ts';
 import { fieldsOf, type CompiledMail } from './content.ts';
+import type { Governor } from './governor.ts';
 import { settleRefusals, standing, tellSent, tick, type Ended, type Hold, type Refusal } from './ledger.ts';
 import type { SessionPool } from './pool.ts';
 import type { Outcome, Session } from './providers/provider.ts';
@@ -16,23 +18,38 @@ export interface RangeResult {
   readonly skipped: number;
   readonly inDoubt: number;
   readonly deferred: number;
-  /** Why it ended early: the mail was closed, the worker drains, or the connection broke. */
-  readonly stop: null | { readonly kind: 'closed' | 'draining' } | { readonly kind: 'broken'; readonly reason: string; readonly detail: string };
+  /** Why it ended early, or null. */
+  readonly stop: RangeStop | null;
 }
+
+export type RangeStop =
+  /** The mail was closed, or the worker drains. */
+  | { readonly kind: 'closed' | 'draining' }
+  /** The connection broke. */
+  | { readonly kind: 'broken'; readonly connectionNo: number; readonly reason: BreakReason; readonly detail: string }
+  /** Too many complaints or bounces. */
+  | { readonly kind: 'unsafe'; readonly reason: 'complaint_rate' | 'bounce_rate'; readonly detail: string }
+  /** A limit or throttle is used up until then, epoch ms. */
+  | { readonly kind: 'limit'; readonly until: number };
 
 export interface RangeRunOptions {
   readonly sql: Sql;
   readonly hold: Hold;
-  readonly mail: CompiledMail;
+  /** The mail of a variant; null where there are none. */
+  readonly mailOf: (variant: number | null) => CompiledMail;
+  /** Fields that any variant reads. */
+  readonly paths: readonly string[];
   readonly pool: SessionPool;
+  readonly governor: Governor;
   readonly clock: Clock;
   readonly from: number;
   readonly to: number;
-  /** Reads the due retries of the whole mail instead of the range's fresh messages. */
-  readonly takesRetries: boolean;
-  readonly sessions: number;
+  /** Pending messages of the range; due retries of the whole mail over this connection; or both. */
+  readonly reads: 'range' | 'retries' | 'both';
   /** Called at least every 2 seconds while the run goes on. */
   readonly alive: () => void;
+  /** Looks every 5 seconds whether it is still right to go on. */
+  readonly watch: () => Promise<RangeStop | null>;
   readonly onOutbox: () => void;
   readonly onProblem: (problem: string, error: unknown) => void;
 }
@@ -42,6 +59,11 @@ const PAGE = 1_000;
 const TELL_AT = 5_000;
 const REFILL_BELOW = 400;
 const ALIVE_EVERY_MS = 1_000;
+const WATCH_EVERY_MS = 5_000;
+/** Due retries are looked for this often while a range is sent. */
+const RETRIES_EVERY_MS = 5_000;
+/** Longer than this no slot waits for a limit: the run returns and says when to come back. */
+const LONGEST_WAIT_MS = 2_000;
 /**
  * How long a tick waits for half of the sessions to be free. A tick costs 0.6 ms of CPU whatever it carries and 0.02 ms a
  * mail (database and worker together): of 4 mails that is 0.2 ms each, of 12 0.07, of 24 0.04.
@@ -50,8 +72,10 @@ const GATHER_MS = 5;
 const BUSY_SERVER_DELAY_MS = 60_000;
 const LOST_RETRY_DELAY_MS = 5_000;
 
+/** Somebody whose turn it is; a retry stands in the table of retries until it is granted. */
+type Person = PageRow & { readonly isRetry?: true };
 /** A message on its way: the person and the attempt this is. */
-type Flight = PageRow & { readonly session: Session };
+type Flight = Person & { readonly session: Session };
 
 /**
  * One attempt at one range. A tick writes what ended and grants as many messages as sessions are free; the next tick
@@ -59,7 +83,7 @@ type Flight = PageRow & { readonly session: Session };
  */
 export class RangeRun {
   readonly #o: RangeRunOptions;
-  #queue: PageRow[] = [];
+  #queue: Person[] = [];
   #paged: number;
   #isPaging = false;
   #isExhausted = false;
@@ -67,6 +91,10 @@ export class RangeRun {
   #borrowed = 0;
   #borrowing = 0;
   #inFlight = 0;
+  #retriesAt = 0;
+  #limitedUntil = 0;
+  #isWatching = false;
+  #watchedAt = 0;
   #ended: Ended[] = [];
   #refused: { readonly refusal: Refusal; readonly flight: Flight }[] = [];
   #stop: RangeResult['stop'] = null;
@@ -81,6 +109,8 @@ export class RangeRun {
   constructor(options: RangeRunOptions) {
     this.#o = options;
     this.#paged = options.from - 1;
+    this.#isExhausted = options.reads === 'retries';
+    this.#watchedAt = options.clock.now();
   }
 
   /** No new intents from now on. */
@@ -93,6 +123,7 @@ export class RangeRun {
     const beat = setInterval(() => {
       this.#o.alive();
       this.#tell();
+      this.#watch();
     }, ALIVE_EVERY_MS);
     try {
       await this.#loop();
@@ -101,8 +132,9 @@ export class RangeRun {
       clearInterval(beat);
       if (this.#wakeTimer !== null) clearTimeout(this.#wakeTimer);
       for (const session of this.#free) this.#o.pool.giveBack(session);
+      await this.#o.governor.close();
     }
-    const waiting = this.#queue.reduce((lowest, person) => Math.min(lowest, person.ordinal), this.#isExhausted ? this.#o.to + 1 : this.#paged + 1);
+    const waiting = this.#queue.reduce((lowest, person) => (person.isRetry ? lowest : Math.min(lowest, person.ordinal)), this.#isExhausted ? this.#o.to + 1 : this.#paged + 1);
     return { next: waiting, ...this.#counts, stop: this.#stop };
   }
 
@@ -110,16 +142,17 @@ export class RangeRun {
     for (;;) {
       if (this.#failure !== undefined && this.#inFlight === 0) throw this.#failure;
       if (this.#refused.length > 0) await this.#settle();
-      if (this.#o.pool.stop !== null && this.#stop === null) this.#stop = { kind: 'broken', ...this.#o.pool.stop };
+      if (this.#o.pool.stop !== null && this.#stop === null) this.#stop = { kind: 'broken', connectionNo: this.#o.hold.connectionNo, ...this.#o.pool.stop };
       const mayGrant = this.#stop === null && this.#failure === undefined;
       if (mayGrant) {
         this.#page();
         this.#borrow();
       }
       if (mayGrant && this.#isSparse()) await this.#gather();
-      const wanted = mayGrant && this.#stop === null ? this.#queue.splice(0, this.#free.length) : [];
+      const room = mayGrant && this.#stop === null ? Math.min(this.#queue.length, this.#free.length) : 0;
+      const wanted = this.#queue.splice(0, room === 0 ? 0 : await this.#allowed(room));
       if (wanted.length === 0 && this.#ended.length === 0) {
-        const isDone = !mayGrant || (this.#queue.length === 0 && this.#isExhausted);
+        const isDone = this.#stop !== null || !mayGrant || (this.#queue.length === 0 && this.#isExhausted);
         if (this.#inFlight === 0 && this.#borrowing === 0 && this.#refused.length === 0 && !this.#isPaging && isDone) {
           if (this.#failure !== undefined) throw this.#failure;
           return;
@@ -129,6 +162,31 @@ export class RangeRun {
       }
       await this.#tick(wanted);
     }
+  }
+
+  /** How many of `room` mails the limits let out now. */
+  async #allowed(room: number): Promise<number> {
+    const now = this.#o.clock.now();
+    if (now < this.#limitedUntil) return 0;
+    const { granted, retryAt } = await this.#o.governor.take(room);
+    if (retryAt === null) return granted;
+    if (retryAt - now > LONGEST_WAIT_MS) this.#stop ??= { kind: 'limit', until: retryAt };
+    else {
+      this.#limitedUntil = retryAt;
+      this.#wakeIn(Math.max(1, retryAt - now));
+    }
+    return 0;
+  }
+
+  #watch(): void {
+    const now = this.#o.clock.now();
+    if (this.#isWatching || now - this.#watchedAt < WATCH_EVERY_MS) return;
+    this.#isWatching = true;
+    this.#watchedAt = now;
+    void this.#o.watch().then(
+      (stop) => { this.#stop ??= stop; },
+      (error: unknown) => this.#o.onProblem('a run could not look whether it may go on', error),
+    ).finally(() => { this.#isWatching = false; this.#signal(); });
   }
 
   /** Whether a tick now would carry less than one a moment later. */
@@ -148,10 +206,11 @@ export class RangeRun {
     });
   }
 
-  async #tick(wanted: readonly PageRow[]): Promise<void> {
+  async #tick(wanted: readonly Person[]): Promise<void> {
     const ended = this.#ended;
     this.#ended = [];
-    const { granted, skipped } = await tick(this.#o.sql, this.#o.hold, ended, wanted.map((person) => person.ordinal), this.#o.takesRetries);
+    const { granted, skipped } = await tick(this.#o.sql, this.#o.hold, ended, wanted.map((person) => person.ordinal), wanted.some((person) => person.isRetry));
+    this.#o.governor.putBack(wanted.length - granted.length);
     this.#counts.skipped += skipped.length;
     for (const { ordinal, state } of ended) if (state === 2) this.#sent.push(ordinal);
     if (this.#sent.length >= TELL_AT) this.#tell();
@@ -178,7 +237,7 @@ export class RangeRun {
   }
 
   /** Rows that were not granted: the mail is closed, somebody else owns the lane, or they had ended already. */
-  async #explain(wanted: readonly PageRow[], granted: ReadonlySet<number>, skipped: ReadonlySet<number>): Promise<void> {
+  async #explain(wanted: readonly Person[], granted: ReadonlySet<number>, skipped: ReadonlySet<number>): Promise<void> {
     const state = await standing(this.#o.sql, this.#o.hold);
     if (state === 'fenced') this.#failure ??= new AppError('unavailable', 'This lane was given to a newer attempt.');
     if (state !== 'closed') return;
@@ -186,13 +245,13 @@ export class RangeRun {
     this.#queue.push(...wanted.filter((person) => !granted.has(person.ordinal) && !skipped.has(person.ordinal)));
   }
 
-  #send(person: PageRow): void {
+  #send(person: Person): void {
     const session = this.#free.pop();
     if (session === undefined) throw new Error('a message was granted without a free session');
     const flight: Flight = { ...person, session };
     let mail;
     try {
-      mail = this.#o.mail.render({ ordinal: person.ordinal, email: person.email, fields: fieldsOf(person as never, this.#o.mail.paths) }, this.#o.clock.now());
+      mail = this.#o.mailOf(person.variant ?? this.#o.hold.variant).render({ ordinal: person.ordinal, customerId: person.customerId, email: person.email, fields: fieldsOf(person as never, this.#o.paths) }, this.#o.clock.now());
     } catch (error) {
       this.#counts.failed += 1;
       this.#ended.push({ ordinal: person.ordinal, state: 3, reason: 'render', reply: error instanceof Error ? error.message.slice(0, 300) : 'unreadable' });
@@ -208,7 +267,7 @@ export class RangeRun {
 
   #refuse(flight: Flight, refusal: Refusal): void {
     // A retry's row in the table of retries went with its grant, so it is written again.
-    const again = this.#o.takesRetries && refusal.verdict === 'requeue' ? { ...refusal, verdict: 'retry' as const, dueInMs: LOST_RETRY_DELAY_MS } : refusal;
+    const again = flight.isRetry && refusal.verdict === 'requeue' ? { ...refusal, verdict: 'retry' as const, dueInMs: LOST_RETRY_DELAY_MS } : refusal;
     this.#refused.push({ flight, refusal: again });
   }
 
@@ -244,7 +303,7 @@ export class RangeRun {
     for (const { refusal, flight } of settled) {
       if (refusal.verdict === 'fail') this.#counts.failed += 1;
       else if (refusal.verdict === 'retry') this.#counts.deferred += 1;
-      else this.#queue.push({ ordinal: flight.ordinal, email: flight.email, attempt: flight.attempt, ...rest(flight) });
+      else this.#queue.push(withoutSession(flight));
       this.#release(flight.session);
     }
   }
@@ -259,13 +318,14 @@ export class RangeRun {
 
   /** Opens what is missing, without waiting for it. */
   #borrow(): void {
+    const most = this.#o.pool.share();
     this.#free = this.#free.filter((session) => {
-      if (session.isUsable) return true;
+      if (session.isUsable && this.#borrowed <= most) return true;
       this.#borrowed -= 1;
       this.#o.pool.giveBack(session);
       return false;
     });
-    const needed = Math.min(this.#o.sessions, this.#inFlight + this.#queue.length);
+    const needed = Math.min(most, this.#inFlight + this.#queue.length);
     while (this.#borrowed + this.#borrowing < needed) {
       const wait = this.#o.pool.waitMs(this.#o.clock.now());
       if (wait > 0) return this.#wakeIn(wait);
@@ -282,21 +342,29 @@ export class RangeRun {
   }
 
   #page(): void {
-    if (this.#isPaging || this.#isExhausted || this.#queue.length >= REFILL_BELOW) return;
-    this.#isPaging = true;
-    const { sql, hold, mail, to, takesRetries } = this.#o;
-    const query = takesRetries
-      ? sql.rows<PageRow>(retryPageStatement(mail.paths), [hold.mailNo, PAGE])
-      : sql.rows<PageRow>(pageStatement(mail.paths), [hold.mailNo, this.#paged, to, PAGE]);
-    void query.then(
-      (rows) => {
+    if (this.#isPaging || this.#queue.length >= REFILL_BELOW) return;
+    const { sql, hold, paths, to, reads } = this.#o;
+    const now = this.#o.clock.now();
+    let reading: Promise<void> | null = null;
+    if (reads !== 'range' && now - this.#retriesAt >= RETRIES_EVERY_MS) {
+      // One page of due retries at a time: what is left has its turn in the next.
+      if (reads === 'both' || this.#retriesAt === 0) {
+        reading = sql.rows<PageRow>(retryPageStatement(paths), [hold.mailNo, PAGE, hold.connectionNo]).then((rows) => {
+          const queued = new Set(this.#queue.filter((person) => person.isRetry).map((person) => person.ordinal));
+          for (const row of rows) if (!queued.has(row.ordinal)) this.#queue.push({ ...row, isRetry: true });
+        });
+      }
+      this.#retriesAt = now;
+    } else if (!this.#isExhausted) {
+      reading = sql.rows<PageRow>(pageStatement(paths), [hold.mailNo, this.#paged, to, PAGE]).then((rows) => {
         this.#queue.push(...rows);
         this.#paged = rows.at(-1)?.ordinal ?? this.#paged;
-        // One page of due retries a run: what is left has its turn in the next.
-        this.#isExhausted = takesRetries || rows.length < PAGE;
-      },
-      (error: unknown) => { this.#failure ??= error; },
-    ).finally(() => { this.#isPaging = false; this.#signal(); });
+        this.#isExhausted = rows.length < PAGE;
+      });
+    }
+    if (reading === null) return;
+    this.#isPaging = true;
+    void reading.catch((error: unknown) => { this.#failure ??= error; }).finally(() => { this.#isPaging = false; this.#signal(); });
   }
 
   #woken(): Promise<void> {
@@ -332,7 +400,6 @@ function toRefusal(flight: Flight, kind: ReturnType<typeof classify>, text: stri
   };
 }
 
-function rest(flight: Flight): Omit<Flight, 'session' | 'ordinal' | 'email' | 'attempt'> {
-  const { session: _session, ordinal: _ordinal, email: _email, attempt: _attempt, ...others } = flight;
-  return others;
+function withoutSession({ session: _session, ...person }: Flight): Person {
+  return person;
 }

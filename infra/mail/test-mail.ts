@@ -1,34 +1,80 @@
-import type { Value } from '#domain/content/values.ts';
 import { classify } from '#domain/delivery/reply.ts';
 import { fieldsOf, type CompiledMail } from './content.ts';
+import type { Governor } from './governor.ts';
 import { encodeDate, encodeHeader } from './mime.ts';
+import type { ShownPerson } from './person.ts';
 import { SessionError, type Outcome, type Provider, type Session } from './providers/provider.ts';
 import type { SendableConnection } from './source.ts';
 
-/** Who a mail is shown as when no customer is chosen. */
-export const samplePerson: Readonly<Record<string, Value>> = {
-  first_name: 'Ada', last_name: 'Lovelace', email: 'ada@example.com', phone: '+44 20 7946 0000', city: 'London', country: 'GB', score: 42, timezone: 'Europe/London',
-};
+/** Addresses of one test mail at most. */
+export const MAX_TEST_ADDRESSES = 10;
+
+export interface TestRequest {
+  /** The variants to send, compiled as test mails; the label is null where there is no A/B test. */
+  readonly mails: readonly { readonly label: string | null; readonly mail: CompiledMail }[];
+  readonly emails: readonly string[];
+  /** Whose fields and choices it shows; the sample person has the address it goes to. */
+  readonly person: ShownPerson;
+  readonly provider: Provider;
+  readonly connection: SendableConnection;
+  /** The limits of the connection: test mail counts like any other. */
+  readonly limits: Pick<Governor, 'take'>;
+}
 
 export interface TestResult {
   readonly email: string;
+  /** Label of the variant, or null. */
+  readonly variant: string | null;
   readonly ok: boolean;
   /** The server's words, or what went wrong. */
   readonly reply: string;
 }
 
-/** Sends one mail to each address over one session. Never throws for what a server says: that is the result. */
-export async function sendTest(mail: CompiledMail, provider: Provider, connection: SendableConnection, emails: readonly string[], now: number): Promise<TestResult[]> {
+/** A person waits for this; a campaign gives the server its full 10 minutes. */
+const ANSWER_LIMIT_MS = 30_000;
+const NO_ANSWER = `The server did not answer within ${ANSWER_LIMIT_MS / 1_000} s: it may be overloaded, or hold mail back on purpose. Try again later.`;
+/** A server that let us wait so often is not asked for the others. */
+const PATIENCE = 2;
+
+/**
+ * Sends each variant to each address, one after the other, with at most 30 s for each. Writes nothing anywhere.
+ * Never throws for what a server says: that is the result.
+ */
+export async function sendTest(request: TestRequest, now: number): Promise<TestResult[]> {
+  const { person, provider, connection } = request;
   const results: TestResult[] = [];
-  let session: Session | null = null;
-  for (const email of emails) {
-    try {
-      if (session === null || !session.isUsable) session = await provider.open(connection.settings);
-      const rendered = mail.render({ ordinal: 0, email, fields: fieldsOf({ ...samplePerson, email }, mail.paths) }, now);
-      const [outcome] = await session.send([rendered]);
-      results.push({ email, ...describeOutcome(outcome) });
-    } catch (error) {
-      results.push({ email, ok: false, reply: error instanceof SessionError ? (error.reply?.text ?? error.message) : (error as Error).message });
+  let session = null as Session | null;
+  let silences = 0;
+  for (const email of request.emails) {
+    for (const { label, mail } of request.mails) {
+      const end = (ok: boolean, reply: string) => void results.push({ email, variant: label, ok, reply });
+      if (silences >= PATIENCE) {
+        end(false, 'Not tried: the server did not answer for the addresses before.');
+        continue;
+      }
+      const row = person.isSample ? { ...person.row, email } : person.row;
+      try {
+        const rendered = mail.render({ ordinal: 0, customerId: person.customerId, email, fields: fieldsOf(row, mail.paths) }, now);
+        const { retryAt } = await request.limits.take(1);
+        if (retryAt !== null) {
+          end(false, `The limit of this connection is used up. Try again in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1_000))} s.`);
+          continue;
+        }
+        if (session === null || !session.isUsable) session = await provider.open(connection.settings);
+        const outcome = await withinLimit(session.send([rendered]));
+        if (outcome === null) {
+          silences += 1;
+          session.close();
+          session = null;
+          end(false, NO_ANSWER);
+        } else {
+          silences = 0;
+          const { ok, reply } = describeOutcome(outcome);
+          end(ok, reply);
+        }
+      } catch (error) {
+        end(false, error instanceof SessionError ? (error.reply?.text ?? error.message) : (error as Error).message);
+      }
     }
   }
   session?.close();
@@ -56,9 +102,6 @@ const causes = {
   recipient: 'The server refused the recipient.',
   message: 'The server refused the mail.',
 } as const;
-
-/** A person waits for this; a campaign gives the server its full 10 minutes. */
-const ANSWER_LIMIT_MS = 30_000;
 
 /** @returns null when the server took too long */
 async function withinLimit(sending: Promise<readonly Outcome[]>): Promise<Outcome | null | undefined> {
@@ -89,7 +132,7 @@ export async function tryConnection(
   );
   const outcome = await withinLimit(session.send([{ from: mail.from, to: mail.to, bytes }]));
   session.close();
-  if (outcome === null) return { ok: false, stage: 'message', message: `The server did not answer within ${ANSWER_LIMIT_MS / 1_000} s: it may be overloaded, or hold mail back on purpose. Try again later.`, reply: null };
+  if (outcome === null) return { ok: false, stage: 'message', message: NO_ANSWER, reply: null };
   if (outcome?.kind === 'sent') return { ok: true, stage: 'done', message: 'The connection works.', reply: outcome.reply };
   if (outcome?.kind !== 'refused') return { ok: false, stage: 'message', message: 'The server closed the connection without an answer.', reply: null };
   const { stage, reply } = outcome;

@@ -117,7 +117,7 @@ async function seed(): Promise<void> {
     const { id, version } = await api<{ id: string; version: number }>('POST', '/campaigns', { name });
     await api('PATCH', `/campaigns/${id}`, {
       version, subject, preheader: 'Beans from three new farms', fromName: 'Harbour Coffee', fromEmail: 'hello@harbour.example',
-      html: demoHtml, text: demoText, connectionId: connections[0]?.id, targets: [{ kind: 'list', id: newsletter?.id, mode: 'include' }],
+      html: demoHtml, text: demoText, delivery: { mode: 'single', connections: [{ id: connections[0]?.id, percent: 100 }] }, targets: [{ kind: 'list', id: newsletter?.id, mode: 'include' }],
     });
     return id;
   };

@@ -8,7 +8,9 @@ export interface Gateway {
   provision(input: OrganizationInput): Promise<void>;
   startCampaign(input: CampaignInput): Promise<void>;
   /** Runs an update of a campaign's workflow and waits for its answer. @throws AppError `conflict` with the workflow's reason */
-  commandCampaign(input: CampaignInput, command: 'pause' | 'resume' | 'cancel'): Promise<void>;
+  commandCampaign(input: CampaignInput, command: CampaignCommand): Promise<void>;
+  /** Picks the variant for the rest. Errors as `commandCampaign`. */
+  pickWinner(input: CampaignInput, variant: number, by: string): Promise<void>;
   startImport(input: ImportInput): Promise<void>;
   cancelImport(input: ImportInput): Promise<void>;
   /** Has the customer index built again; a build under way hears of the reason and looks again when it is done. */
@@ -39,6 +41,8 @@ export interface Gateway {
   workflowUrl(workflowId: string): string;
   close(): Promise<void>;
 }
+
+export type CampaignCommand = 'pause' | 'resume' | 'cancel' | 'unschedule';
 
 export interface GatewayOptions {
   readonly address: string;
@@ -88,18 +92,21 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await client.workflow.signalWithStart(type, { workflowId, taskQueue: queues.engine, args: [input], signal: messages.nudge, signalArgs: [], ...about(orgId, kind, orgId) });
   }
 
+  async function update(workflowId: string, name: string, args: [] | [object]): Promise<void> {
+    try {
+      await client.workflow.getHandle(workflowId).executeUpdate(name, { args: args as [object] });
+    } catch (error) {
+      if (error instanceof WorkflowUpdateFailedError) throw new AppError('conflict', error.cause?.message ?? 'The campaign refused this.', [], { cause: error });
+      if (error instanceof WorkflowNotFoundError) throw new AppError('conflict', 'This campaign is not running.', [], { cause: error });
+      throw unavailable(error);
+    }
+  }
+
   const gateway: Gateway = {
     provision: (input) => start('provisionOrganizationWorkflow', workflowIds.organization(input.orgId), input.orgId, 'organization', input.orgId, input),
     startCampaign: (input) => start('campaignWorkflow', workflowIds.campaign(input.orgId, input.campaignId), input.orgId, 'campaign', input.campaignId, input),
-    async commandCampaign(input, command) {
-      try {
-        await client.workflow.getHandle(workflowIds.campaign(input.orgId, input.campaignId)).executeUpdate(messages[command]);
-      } catch (error) {
-        if (error instanceof WorkflowUpdateFailedError) throw new AppError('conflict', error.cause?.message ?? 'The campaign refused this.', [], { cause: error });
-        if (error instanceof WorkflowNotFoundError) throw new AppError('conflict', 'This campaign is not running.', [], { cause: error });
-        throw unavailable(error);
-      }
-    },
+    commandCampaign: (input, command) => update(workflowIds.campaign(input.orgId, input.campaignId), messages[command], []),
+    pickWinner: (input, variant, by) => update(workflowIds.campaign(input.orgId, input.campaignId), messages.pickWinner, [{ variant, by }]),
     startImport: (input) => start('importWorkflow', workflowIds.import(input.orgId, input.importId), input.orgId, 'import', input.importId, input),
     cancelImport: (input) => cancel(workflowIds.import(input.orgId, input.importId)),
     startExport: (input) => start('exportWorkflow', workflowIds.export(input.orgId, input.exportId), input.orgId, 'export', input.exportId, input),

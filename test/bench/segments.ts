@@ -124,7 +124,7 @@ async function browse(tenant: Tenant): Promise<Record<string, number>> {
 async function resolve(tenant: Tenant): Promise<{ recipients: number; seconds: number }> {
   const campaignId = '0190b000-0000-7000-8000-000000000001';
   const mailNo = (await tenant.sql.first<{ no: number }>(`insert into mail (kind, ref_id) values ('campaign', $1) returning no`, [campaignId]))!.no;
-  await tenant.sql.run(`insert into campaign (id, mail_no, name, targets, connection_id, created_by) select $1, $2, 'Bench', $3, id, 'bench' from connection limit 1`, [campaignId, mailNo, JSON.stringify(targets)]);
+  await tenant.sql.run(`insert into campaign (id, mail_no, name, targets, delivery, created_by) select $1, $2, 'Bench', $3, jsonb_build_object('mode', 'single', 'connections', jsonb_build_array(jsonb_build_object('id', id, 'percent', 100))), 'bench' from connection limit 1`, [campaignId, mailNo, JSON.stringify(targets)]);
   let recipients = 0;
   const took = await seconds(async () => void (recipients = await resolveAudience(tenant, { campaignId, mailNo }, [], () => undefined)));
   const estimate = await estimateAudience(tenant, targets);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCampaignActivities } from '../../activities/campaign.ts';
+import { createStageActivities } from '../../activities/campaign-stage.ts';
 import { engineOf } from '../../infra/mail/create-engine.ts';
 import type { SendEngine } from '../../infra/mail/engine.ts';
 import { asActivity } from '../support/activity.ts';
@@ -26,8 +27,9 @@ async function frozen(setup: Omit<CampaignSetup, 'port'> & { readonly port?: num
   const activities = createCampaignActivities(organization.container);
   const campaign = await createLaunchedCampaign(organization, { port: sink.port, ...setup });
   const last = await asActivity(activities.freezeAudience, campaign);
-  const lanes = await activities.openLanes(campaign);
-  return { campaign, lane: lanes.ids[0] ?? 0, last };
+  const stage = await createStageActivities(organization.container).nextStage(campaign);
+  if (stage.kind !== 'send') throw new Error(`the campaign does not send but ${stage.kind}`);
+  return { campaign, lane: stage.lanes[0]!.id, last };
 }
 
 const alive = () => undefined;
@@ -36,20 +38,20 @@ const rowsOf = async (recipients: readonly string[]) => (await sink.rows()).filt
 test('every recipient gets one mail and the ledger says so', async () => {
   const { campaign, lane, last } = await frozen({ recipients: 300 });
   expect(last).toBe(300);
-  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   expect(result).toMatchObject({ sent: 300, failed: 0, inDoubt: 0, next: 301, stop: null });
   expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ sent: 300 });
   const sent = (await sink.rows()).filter((row) => row.recipient.startsWith('user'));
   expect(new Set(sent.map((row) => row.recipient)).size).toBe(300);
   expect(sent).toHaveLength(300);
-  const again = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const again = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   expect(again.sent).toBe(0);
 });
 
 test('each answer of a server ends where it belongs', async () => {
   const recipients = ['rcpt550.1@x.example', 'rcpt450.1@x.example', 'dot451.1@x.example', 'dot454.1@x.example', 'dot550.1@x.example', 'dotdrop-fin.1@x.example', 'dotdrop-rst.1@x.example', 'ok.1@x.example'];
   const { campaign, lane, last } = await frozen({ recipients });
-  await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   const rows = await organization.container.tenants.use(organization.orgId, ({ sql }) =>
     sql.rows<{ email: string; state: number; reason: string | null; attempt: number; bounced: boolean; retry: boolean }>(
       `select c.email, m.state, m.reason, m.attempt, c.is_bounced as bounced, r.ordinal is not null as retry from message m join customer c on c.id = m.customer_id
@@ -74,14 +76,14 @@ test('each answer of a server ends where it belongs', async () => {
 
 test('a deferred recipient is tried again when due, and only once', async () => {
   const { campaign, lane, last } = await frozen({ recipients: ['rcpt450.2@x.example'] });
-  await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
-  const early = await engine.sendRetries({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
+  const early = await engine.sendRetries({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   expect(early.deferred).toBe(0);
   await organization.container.tenants.use(organization.orgId, async ({ sql }) => {
     await sql.run("update retry set due_at = now() - interval '1 second'");
     await sql.run("update customer set email = 'ok.2@x.example' where email = 'rcpt450.2@x.example'");
   });
-  const due = await engine.sendRetries({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const due = await engine.sendRetries({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   expect(due.sent).toBe(1);
   expect(await rowsOf(['ok.2@x.example'])).toHaveLength(1);
 });
@@ -89,7 +91,7 @@ test('a deferred recipient is tried again when due, and only once', async () => 
 test('who is suppressed after the freeze is skipped', async () => {
   const { campaign, lane, last } = await frozen({ recipients: ['gone.3@x.example', 'here.3@x.example'] });
   await organization.container.tenants.use(organization.orgId, ({ sql }) => sql.run("update customer set is_unsubscribed = true where email = 'gone.3@x.example'"));
-  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   expect(result).toMatchObject({ sent: 1, skipped: 1 });
   expect(await rowsOf(['gone.3@x.example'])).toHaveLength(0);
 });
@@ -97,21 +99,21 @@ test('who is suppressed after the freeze is skipped', async () => {
 test('a closed mail lets nothing out and the range comes back', async () => {
   const { campaign, lane, last } = await frozen({ recipients: ['a.4@x.example', 'b.4@x.example'] });
   await createCampaignActivities(organization.container).pauseCampaign(campaign, { reason: 'user', detail: null });
-  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   expect(result).toMatchObject({ sent: 0, next: 1, stop: { kind: 'closed' } });
   expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ pending: 2 });
 });
 
 test('a refused sender stops the campaign and blames nobody', async () => {
   const { campaign, lane, last } = await frozen({ recipients: ['a.5@x.example', 'b.5@x.example'], fromEmail: 'mail550@shop.example' });
-  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   expect(result.stop).toMatchObject({ kind: 'broken', reason: 'sender_refused' });
   expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ pending: 2 });
 });
 
 test('a session that breaks before the message was handed over loses nobody', async () => {
   const { campaign, lane, last } = await frozen({ recipients: ['data354drop.6@x.example'] });
-  const run = engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const run = engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   await organization.container.tenants.use(organization.orgId, ({ sql }) => sql.run('update mail set open = false where no = $1', [campaign.mailNo]));
   expect((await run).stop).toEqual({ kind: 'closed' });
@@ -123,7 +125,7 @@ test('the index is told who was sent, also by a run that is fenced and by a camp
   const sql = <T extends object>(text: string) => organization.container.tenants.use(organization.orgId, (tenant) => tenant.sql.rows<T>(text, [campaign.mailNo]));
   const told = async () => (await sql<{ ids: number[] }>(`select ids from outbox where topic = 'sent' and (payload->>'mail')::int = $1`))
     .flatMap(({ ids }) => ids.flatMap((from, i) => (i % 2 === 0 ? Array.from({ length: ids[i + 1]! - from + 1 }, (_, k) => from + k) : [])));
-  const run = engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last }, alive);
+  const run = engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
   const ended = expect(run).rejects.toMatchObject({ code: 'unavailable' });
   await expect.poll(async () => (await ledgerOf(organization, campaign.mailNo))['sent'] ?? 0, { interval: 10 }).toBeGreaterThan(8);
   await sql('update lane set epoch = epoch + 100 where mail_no = $1');

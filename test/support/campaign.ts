@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { singleDelivery } from '#domain/campaign/delivery.ts';
 import type { TestOrganization } from './organization.ts';
 
 export interface TestCampaign {
@@ -51,9 +52,9 @@ export async function createLaunchedCampaign(organization: TestOrganization, set
     const mail = await sql.first<{ no: number }>("insert into mail (kind, ref_id) values ('campaign', $1) returning no", [campaignId]);
     const no = mail?.no ?? 0;
     await sql.run(
-      `insert into campaign (id, mail_no, name, subject, from_name, from_email, html, text, targets, connection_id, state, phase, created_by, launched_at)
+      `insert into campaign (id, mail_no, name, subject, from_name, from_email, html, text, targets, delivery, state, phase, created_by, launched_at)
        values ($1, $2, 'Spring', $3, 'Shop', $4, $5, $8, $6, $7, 'running', 'resolving', 'test', now())`,
-      [campaignId, no, setup.subject ?? 'Hello {{ first_name }}', setup.fromEmail ?? 'news@shop.example', setup.html ?? TEST_HTML, JSON.stringify([{ kind: 'list', id: listId, mode: 'include' }]), connectionId, setup.text ?? ''],
+      [campaignId, no, setup.subject ?? 'Hello {{ first_name }}', setup.fromEmail ?? 'news@shop.example', setup.html ?? TEST_HTML, JSON.stringify([{ kind: 'list', id: listId, mode: 'include' }]), JSON.stringify(singleDelivery(connectionId)), setup.text ?? ''],
     );
     await sql.run('analyze customer');
     return no;

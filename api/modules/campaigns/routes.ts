@@ -2,28 +2,19 @@ import { z } from 'zod';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { liveStream } from '../../http/live.ts';
 import { route, type Route } from '../../http/route.ts';
-import { CampaignRowView, CampaignView, ChecksView, EstimateView, ProgressView, RecipientView, recipientStates, ReportView, target, TestView } from './views.ts';
+import { CONTENT_LIMIT, edit, name, schedule, throttlePerMinute } from './input.ts';
+import { CampaignRowView, CampaignView, ChecksView, EstimateView, ProgressView, RecipientView, recipientStates, ReportView, TestView } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
 const tag = 'campaigns';
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true').optional();
-const name = z.string().trim().min(1, 'Give the campaign a name.').max(150, 'At most 150 characters.');
-const line = (max: number) => z.string().max(max, `At most ${max} characters.`);
-const email = z.string().trim().max(254);
-/** HTML to 2 MB, and its text beside it. */
-const CONTENT_LIMIT = 2 * 1_024 * 1_024;
-
-const edit = z.strictObject({
-  version: z.int().optional(), name: name.optional(), subject: line(250).optional(), preheader: line(250).optional(), fromName: line(150).optional(), fromEmail: email.optional(), replyTo: email.optional(),
-  html: line(CONTENT_LIMIT).optional(), text: line(CONTENT_LIMIT).optional(), targets: z.array(target).max(100).optional(), connectionId: z.uuid().nullable().optional(),
-  tracking: z.strictObject({ opens: z.boolean(), clicks: z.boolean() }).optional(), utm: z.record(z.string().max(50), z.string().max(200)).optional(),
-});
+const acknowledgeWarnings = z.boolean().default(false);
 
 /** One route for each command that answers with the campaign. */
-const command = (verb: 'pause' | 'resume' | 'cancel' | 'archive' | 'unarchive', summary: string) =>
+const command = (verb: 'pause' | 'resume' | 'cancel' | 'unschedule', summary: string) =>
   route({
-    method: 'post', path: `/campaigns/:id/${verb}`, capability: verb === 'archive' || verb === 'unarchive' ? 'campaigns.edit' : 'campaigns.launch', scope: 'campaigns:write', tag, summary, params, reply: CampaignView,
-    handle: ({ org, role, params: { id }, services }) => services.campaigns[verb](org, role, id),
+    method: 'post', path: `/campaigns/:id/${verb}`, capability: 'campaigns.launch', scope: 'campaigns:launch', tag, summary, params, reply: CampaignView,
+    handle: ({ org, role, params: { id }, services }) => services.campaignLifecycle.command(org, role, id, verb),
   });
 
 export const campaignRoutes = [
@@ -62,15 +53,37 @@ export const campaignRoutes = [
     handle: ({ org, params: { id }, services }) => services.campaigns.estimate(org, id),
   }),
   route({
-    method: 'post', path: '/campaigns/:id/launch', capability: 'campaigns.launch', scope: 'campaigns:write', tag, summary: 'Launches a campaign; twice has one effect.', idempotent: true, params,
-    body: z.strictObject({ acknowledgeWarnings: z.boolean().default(false) }), reply: CampaignView,
-    handle: ({ org, role, params: { id }, body, services }) => services.campaigns.launch(org, role, id, body.acknowledgeWarnings),
+    method: 'post', path: '/campaigns/:id/launch', capability: 'campaigns.launch', scope: 'campaigns:launch', tag, summary: 'Launches a campaign; twice has one effect.', idempotent: true, params,
+    body: z.strictObject({ acknowledgeWarnings }), reply: CampaignView,
+    handle: ({ org, role, params: { id }, body, services }) => services.campaignLifecycle.launch(org, role, id, body.acknowledgeWarnings),
   }),
+  route({
+    method: 'post', path: '/campaigns/:id/schedule', capability: 'campaigns.launch', scope: 'campaigns:launch', tag, summary: "Schedules a campaign, by the organization's clock or each recipient's own.", idempotent: true, params,
+    body: schedule.extend({ acknowledgeWarnings }), reply: CampaignView,
+    handle: ({ org, role, params: { id }, body: { acknowledgeWarnings: acknowledged, ...at }, services }) => services.campaignLifecycle.schedule(org, role, id, at, acknowledged),
+  }),
+  command('unschedule', 'Takes the schedule away: it is a draft again.'),
   command('pause', 'Pauses: no mail leaves any more.'),
   command('resume', 'Resumes exactly where it stopped.'),
   command('cancel', 'Cancels for good; sent mail stays.'),
-  command('archive', 'Hides a finished campaign.'),
-  command('unarchive', 'Shows it again.'),
+  route({
+    method: 'post', path: '/campaigns/:id/winner', capability: 'campaigns.launch', scope: 'campaigns:launch', tag, summary: 'Picks the variant for the rest while the test waits for its end.', params,
+    body: z.strictObject({ variant: z.string().regex(/^[A-Z]$/, 'Expected the letter of a variant, like B.') }), reply: CampaignView,
+    handle: ({ org, role, actor, params: { id }, body, services }) => services.campaignLifecycle.pickWinner(org, role, id, body.variant, actor.name),
+  }),
+  route({
+    method: 'post', path: '/campaigns/:id/throttle', capability: 'campaigns.launch', scope: 'campaigns:launch', tag, summary: 'Changes how many mails leave a minute, also while it runs.', params,
+    body: z.strictObject({ perMinute: throttlePerMinute }), reply: CampaignView,
+    handle: ({ org, role, params: { id }, body, services }) => services.campaignLifecycle.throttle(org, role, id, body.perMinute),
+  }),
+  route({
+    method: 'post', path: '/campaigns/:id/archive', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'Hides a finished campaign.', params, reply: CampaignView,
+    handle: ({ org, role, params: { id }, services }) => services.campaigns.archive(org, role, id, true),
+  }),
+  route({
+    method: 'post', path: '/campaigns/:id/unarchive', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'Shows it again.', params, reply: CampaignView,
+    handle: ({ org, role, params: { id }, services }) => services.campaigns.archive(org, role, id, false),
+  }),
   route({
     method: 'post', path: '/campaigns/:id/duplicate', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'A new draft with the same content.', params, reply: CampaignView, status: 201,
     handle: ({ org, role, actor, params: { id }, services }) => services.campaigns.duplicate(org, role, actor.name, id),

@@ -1,6 +1,6 @@
-import { ForeignKeyConstraintViolationException, LockMode, raw, UniqueConstraintViolationException, type EntityManager } from '@mikro-orm/core';
+import { LockMode, raw, type EntityManager } from '@mikro-orm/core';
 import { z } from 'zod';
-import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
+import { AppError, notFound } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import { given } from '../../../infra/db/given.ts';
 import { Connection, type ConnectionSettings } from '../../../infra/db/organization/entities/connection.ts';
@@ -10,6 +10,7 @@ import { loadConnection, secretPlace } from '../../../infra/mail/source.ts';
 import { tryConnection } from '../../../infra/mail/test-mail.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { toFieldErrors } from '../../http/problem.ts';
+import { nameTaken, namesOf, refuseInUse, type Use } from '../segments/uses.ts';
 import { toConnectionView } from './views.ts';
 
 export interface ConnectionEdit {
@@ -36,10 +37,6 @@ export function createConnectionService({ tenants, secrets, config, clock }: Con
   /** No password is null. */
   const seal = (orgId: string, id: string, password = '') => (password === '' ? null : secrets.seal(JSON.stringify({ password }), secretPlace(orgId, id)));
 
-  const nameTaken = (error: unknown): never => {
-    throw error instanceof UniqueConstraintViolationException ? refuse('name', 'There is a connection of this name already.') : error;
-  };
-
   return {
     list: (orgId: string, query: ListQuery) =>
       tenants.use(orgId, async ({ em }) => {
@@ -58,7 +55,7 @@ export function createConnectionService({ tenants, secrets, config, clock }: Con
           id, vendor, name: edit.name, settings: settingsOf(vendor, { host, port, secure, username }), secret: seal(orgId, id, password),
           fromEmail: null, fromName: null, healthReason: null, usedBy: 0, ...given(edit),
         });
-        await em.flush().catch(nameTaken);
+        await nameTaken(() => em.flush(), 'connection');
         return toConnectionView(connection);
       }),
 
@@ -66,22 +63,24 @@ export function createConnectionService({ tenants, secrets, config, clock }: Con
     edit: (orgId: string, id: string, { version, host, port, secure, username, password, ...changes }: ConnectionEdit) =>
       tenants.use(orgId, async ({ em }) => {
         // Locked, not only versioned: without a version the edit still starts from the newest settings.
-        const edited = await em.transactional(async (tx) => {
+        const edited = await nameTaken(() => em.transactional(async (tx) => {
           const connection = await find(tx, id, LockMode.PESSIMISTIC_WRITE);
           if (version !== undefined && version !== connection.version) throw new AppError('conflict', 'Somebody else saved this connection meanwhile. Load it again.');
           const settings = settingsOf(connection.vendor, { ...connection.settings, ...given({ host, port, secure, username }) });
           const secret = password === undefined ? connection.secret : seal(orgId, id, password);
           return tx.assign(connection, { ...given(changes), settings, secret, health: 'unknown', healthReason: null, updatedAt: new Date() });
-        }).catch(nameTaken);
+        }), 'connection');
         return toConnectionView(edited);
       }),
 
+    /** @throws AppError `conflict` with the uses while it is used: ended campaigns count, their reports name it */
     remove: (orgId: string, id: string): Promise<void> =>
-      tenants.use(orgId, async ({ em }) => {
-        await em.remove(await find(em, id)).flush().catch((error: unknown) => {
-          throw error instanceof ForeignKeyConstraintViolationException ? new AppError('conflict', 'Campaigns use this connection. Disable it instead.') : error;
-        });
-      }),
+      tenants.use(orgId, ({ sql }) => sql.transaction(async (tx) => {
+        // Whoever begins to use it waits for this lock, and finds it gone.
+        if ((await tx.first('select 1 as found from connection where id = $1 for update', [id])) === undefined) throw notFound('connection');
+        refuseInUse('connection', namesOf(await tx.rows<Use>(USES, [id])), 'Disable it instead.');
+        await tx.run('delete from connection where id = $1', [id]);
+      })),
 
     /** Signs in and sends one simple mail; the connection's health is what came of it. */
     test: (orgId: string, id: string, recipient: string) =>
@@ -96,3 +95,10 @@ export function createConnectionService({ tenants, secrets, config, clock }: Con
       }),
   };
 }
+
+const USES = /* sql */ `
+select kind, name from (
+  select 'campaign' as kind, id, name from campaign where delivery @> jsonb_build_object('connections', jsonb_build_array(jsonb_build_object('id', $1::uuid)))
+  union all
+  select 'form', id, name from sign_up_form where connection_id = $1
+) use order by kind, lower(name), id`;

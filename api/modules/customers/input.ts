@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseEmailAddress } from '#domain/customer/email-address.ts';
 import { readText, TEXT_MAX_LENGTH, VALUE_MAX_LENGTH } from '#domain/customer/fields.ts';
-import { isTimeZone } from '#domain/segment/windows.ts';
+import { isTimeZone } from '#domain/shared/time.ts';
 import { AppError, type FieldError } from '#domain/shared/errors.ts';
 
 const text = z.string().max(10_000).nullable().optional();

@@ -1,4 +1,8 @@
 import { defineEntity, p, type Opt } from '@mikro-orm/core';
+import type { Delivery } from '#domain/campaign/delivery.ts';
+import type { Certificate } from '#domain/campaign/certificate.ts';
+import type { Experiment, ExperimentResult } from '#domain/campaign/experiment.ts';
+import type { Schedule } from '#domain/campaign/schedule.ts';
 import type { CampaignState } from '#domain/campaign/status.ts';
 
 export interface CampaignTarget {
@@ -23,11 +27,17 @@ const schema = defineEntity({
     html: p.text().default(''),
     text: p.text().default(''),
     targets: p.json<CampaignTarget[]>().defaultRaw("'[]'"),
-    connectionId: p.uuid().strictNullable(),
+    delivery: p.json<Delivery>().defaultRaw(`'{"mode": "single", "connections": [], "onBreak": "pause", "throttlePerMinute": null}'`),
+    experiment: p.json<Experiment>().strictNullable(),
+    schedule: p.json<Schedule>().strictNullable(),
+    /** When its workflow freezes the audience. */
+    scheduledAt: p.datetime().strictNullable(),
     tracking: p.json<{ opens: boolean; clicks: boolean }>().defaultRaw(`'{"opens": true, "clicks": true}'`),
     utm: p.json<Record<string, string>>().defaultRaw("'{}'"),
     state: p.text().$type<CampaignState>().default('draft'),
     phase: p.text().strictNullable(),
+    /** When a waiting phase is expected to end. */
+    phaseUntil: p.datetime().strictNullable(),
     /** Why it is paused or failed: one of the reasons of the lifecycle. */
     reason: p.text().strictNullable(),
     stateDetail: p.text().strictNullable(),
@@ -38,8 +48,16 @@ const schema = defineEntity({
     launchedAt: p.datetime().strictNullable(),
     endedAt: p.datetime().strictNullable(),
     archivedAt: p.datetime().strictNullable(),
+    /** Number of the variant the rest gets. */
+    winner: p.smallint().strictNullable(),
+    experimentResult: p.json<ExperimentResult>().strictNullable(),
+    frozenAt: p.datetime().strictNullable(),
+    /** How many the frozen audience has. */
+    recipients: p.integer().strictNullable(),
+    audienceHash: p.text().strictNullable(),
+    certificate: p.json<Certificate>().strictNullable(),
     /** What names custom fields in the content; the database keeps it. */
-    mergeTags: p.array().generated(`(merge_tags(subject || ' ' || preheader || ' ' || from_name || ' ' || html || ' ' || text)) stored`).$type<Opt<string[]>>(),
+    mergeTags: p.array().generated(`(merge_tags(subject || ' ' || preheader || ' ' || from_name || ' ' || html || ' ' || text || ' ' || coalesce(experiment::text, ''))) stored`).$type<Opt<string[]>>(),
   },
 });
 

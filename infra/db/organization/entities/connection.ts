@@ -1,4 +1,5 @@
 import { defineEntity, p, type Opt } from '@mikro-orm/core';
+import type { Limits, WarmUp } from '#domain/delivery/rate.ts';
 
 export interface ConnectionSettings {
   readonly host?: string;
@@ -22,6 +23,10 @@ const schema = defineEntity({
     fromEmail: p.text().strictNullable(),
     fromName: p.text().strictNullable(),
     parallel: p.smallint().default(20),
+    limits: p.json<Limits>().defaultRaw("'{}'"),
+    warmup: p.json<WarmUp>().strictNullable(),
+    /** Takes over when this one breaks. */
+    backupId: p.uuid().strictNullable(),
     enabled: p.boolean().default(true),
     /** What the last test or send found: written beside the versions, for it is no configuration. */
     health: p.text().$type<'unknown' | 'healthy' | 'broken'>().default('unknown'),
@@ -30,7 +35,7 @@ const schema = defineEntity({
     createdAt: p.datetime().onCreate(() => new Date()),
     updatedAt: p.datetime().onCreate(() => new Date()).onUpdate(() => new Date()),
     /** Campaigns that would have to choose another if it went; archived ones do not count. */
-    usedBy: p.integer().formula((connection) => `(select count(*)::int from campaign c where c.connection_id = ${connection.id} and c.archived_at is null)`),
+    usedBy: p.integer().formula((connection) => `(select count(*)::int from campaign c where c.delivery @> jsonb_build_object('connections', jsonb_build_array(jsonb_build_object('id', ${connection.id}))) and c.archived_at is null)`),
   },
 });
 
