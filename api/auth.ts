@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { hash as argon2, verify as argon2Verify } from '@node-rs/argon2';
+import { verify as bcryptVerify } from '@node-rs/bcrypt';
 import { betterAuth } from 'better-auth';
 import { organization } from 'better-auth/plugins';
 import type { Pool } from 'pg';
@@ -89,8 +90,14 @@ export function hashPassword(password: string): Promise<string> {
   return inTurn(() => argon2(password, ARGON));
 }
 
+/** Knows argon2 and the bcrypt of older systems, which only reads the first 72 bytes of a password. */
 export function verifyPassword(hash: string, password: string): Promise<boolean> {
-  return inTurn(() => argon2Verify(hash, password));
+  return inTurn(() => (isOutdated(hash) ? bcryptVerify(password, hash) : argon2Verify(hash, password)));
+}
+
+/** Whether a hash that verified is to be replaced by one of today's: bcrypt of any kind (`$2a$`, `$2b$`, `$2y$`). */
+export function isOutdated(hash: string): boolean {
+  return hash.startsWith('$2');
 }
 
 /** The value better-auth's session cookie has for a session token: the token and its signature. */

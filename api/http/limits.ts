@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { Response } from 'express';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Pool } from 'pg';
+import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '#domain/shared/errors.ts';
 
 /**
@@ -36,22 +38,37 @@ function checkText(text: string): void {
   if (text.includes('\u0000') || !text.isWellFormed()) throw new AppError('invalid', 'A text holds a character that cannot be stored: NUL, or half of a surrogate pair.');
 }
 
-/** Counts requests per caller in this process and writes `RateLimit-*` and, on refusal, `Retry-After`. */
+/** Counts requests per caller and writes `RateLimit-*` and, on refusal, `Retry-After`. */
 export interface Limiter {
   /** @throws AppError `rate_limited` */
   take(key: string, res?: Response): Promise<void>;
 }
 
-/** @param points requests in a window of `seconds` */
-export function createLimiter(points: number, seconds: number, refusal: (waitSeconds: number) => string): Limiter {
-  const limiter = new RateLimiterMemory({ points, duration: seconds });
+/** Counts of all processes, in the table `rate_limit` of the control database. */
+export interface SharedCounts {
+  readonly pool: Pool;
+  /** Tells the counts of this limiter from those of others. */
+  readonly name: string;
+}
+
+/**
+ * @param points requests in a window of `seconds`
+ * @param shared without it each process counts for itself: no database is asked
+ */
+export function createLimiter(points: number, seconds: number, refusal: (waitSeconds: number) => string, shared?: SharedCounts): Limiter {
+  const limiter = shared === undefined
+    ? new RateLimiterMemory({ points, duration: seconds })
+    // Who is over the limit is refused from memory until her window ends: a flood costs no writes.
+    : new RateLimiterPostgres({ storeClient: shared.pool, storeType: 'pool', tableName: 'rate_limit', tableCreated: true, keyPrefix: shared.name, points, duration: seconds, inMemoryBlockOnConsumed: points + 1 });
+  // Keys are addresses of people and machines: only a hash of them is kept.
+  const keyOf = (key: string) => (shared === undefined ? key : createHash('sha256').update(key).digest('base64url'));
   const show = (res: Response | undefined, state: RateLimiterRes) => {
     res?.set({ 'RateLimit-Limit': String(points), 'RateLimit-Remaining': String(state.remainingPoints), 'RateLimit-Reset': String(Math.ceil(state.msBeforeNext / 1_000)) });
   };
   return {
     async take(key, res) {
       try {
-        show(res, await limiter.consume(key));
+        show(res, await limiter.consume(keyOf(key)));
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error;
         const wait = Math.max(1, Math.ceil(error.msBeforeNext / 1_000));

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hash as bcrypt } from '@node-rs/bcrypt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { startCatcher, type Catcher } from '../../infra/mail/catcher.ts';
@@ -30,6 +31,36 @@ test('a wrong password and an unknown address are refused alike', async () => {
   const unknown = await api.anonymous.post('/auth/login', { email: 'nobody@example.com', password: 'not this one' });
   expect([wrong.status, unknown.status]).toEqual([401, 401]);
   expect(wrong.body.detail).toBe(unknown.body.detail);
+});
+
+test('attempts on an account are counted over all processes, and nobody can read whose they were', async () => {
+  const { email, password } = await api.signIn('member');
+  const other = await startTestApi();
+  try {
+    const attempt = (at: TestApi, given: string) => at.anonymous.post('/auth/login', { email, password: given });
+    for (let i = 0; i < 9; i++) expect((await attempt(i % 2 === 0 ? api : other, 'not this one')).status).toBe(401);
+    const last = await attempt(api, password);
+    expect([last.status, last.headers.get('ratelimit-remaining')]).toEqual([429, '0']);
+    const elsewhere = await attempt(other, password);
+    expect([elsewhere.status, elsewhere.body.code, Number(elsewhere.headers.get('retry-after')) > 0]).toEqual([429, 'rate_limited', true]);
+    expect((await other.anonymous.post('/auth/login', { email: 'nobody@example.com', password })).status).toBe(401);
+    expect(await api.container.control.rows('select key from rate_limit where key like $1', [`%${email}%`])).toEqual([]);
+  } finally {
+    await other.close();
+  }
+});
+
+test.each(['2a', '2b', '2y'])('a bcrypt hash of kind %s verifies, and the first login replaces it', async (kind) => {
+  const user = await api.signIn('member');
+  const stored = async () => (await api.container.control.first<{ hash: string }>('select password as hash from account where "userId" = $1', [user.id]))!.hash;
+  await api.container.control.run('update account set password = $2 where "userId" = $1', [user.id, (await bcrypt(user.password, 4)).replace(/^\$2.\$/, `$${kind}$`)]);
+  const login = (password: string) => api.anonymous.post('/auth/login', { email: user.email, password });
+  expect((await login('not this one')).status).toBe(401);
+  expect(await stored()).toMatch(/^\$2/);
+  expect((await login(user.password)).status).toBe(200);
+  expect(await stored()).toMatch(/^\$argon2id\$/);
+  expect((await login(user.password)).status).toBe(200);
+  expect((await login('not this one')).status).toBe(401);
 });
 
 test('the session cookie is closed to scripts and dies at the server with the logout', async () => {

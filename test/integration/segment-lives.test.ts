@@ -133,12 +133,12 @@ describe('segments in segments', () => {
 describe('saved while what it names is being deleted', () => {
   const waiting = () => expect.poll(() => sql(`select 1 as waits from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).toHaveLength(1);
   /** Somebody else's transaction: what it holds is waited for until it ends. */
-  async function meanwhile(statements: readonly (readonly [text: string, values: unknown[]])[], ask: () => Promise<Reply>): Promise<Reply> {
+  async function meanwhile(statements: readonly (readonly [text: string, values: readonly unknown[]])[], ask: () => Promise<Reply>): Promise<Reply> {
     const { pool } = await api.container.tenants.use(api.orgId, (tenant) => Promise.resolve(tenant));
     const other = await pool.connect();
     try {
       await other.query('begin');
-      for (const [text, values] of statements) await other.query(text, values);
+      for (const [text, values] of statements) await other.query(text, [...values]);
       const reply = ask();
       await waiting();
       await other.query('commit');

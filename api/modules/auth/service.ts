@@ -7,7 +7,7 @@ import { AppError, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
 import { newId } from '../../../infra/ids.ts';
-import { hashPassword, sessionCookieName, SESSION_IDLE_SECONDS, signCookie, type Auth } from '../../auth.ts';
+import { hashPassword, isOutdated, sessionCookieName, SESSION_IDLE_SECONDS, signCookie, type Auth } from '../../auth.ts';
 import { createLimiter } from '../../http/limits.ts';
 import type { RouteContext } from '../../http/route.ts';
 import type { AuditService } from '../audit/service.ts';
@@ -27,13 +27,14 @@ interface Needs {
 }
 
 const WRONG = 'The email address or the password is wrong.';
+const PASSWORD_HASH = /* sql */ `select password as hash from account where "userId" = $1 and "providerId" = 'credential' and password is not null`;
 
 /** Logins, tokens, passwords and one's own profile. Nothing here says whether an account exists. */
 export function createAccountService({ container, auth, identities, audit, organizations }: Needs) {
   const { control, config, secrets, logger } = container;
   const later = (seconds: number) => `Too many attempts. Try again in ${seconds} seconds.`;
-  const byAccount = createLimiter(10, 60, later);
-  const byAddress = createLimiter(100, 60, later);
+  const byAccount = createLimiter(10, 60, later, { pool: container.controlPool, name: 'account' });
+  const byAddress = createLimiter(100, 60, later, { pool: container.controlPool, name: 'address' });
 
   async function limit(req: Request, res: Response, email: string): Promise<void> {
     await byAddress.take(req.ip ?? '');
@@ -45,11 +46,19 @@ export function createAccountService({ container, auth, identities, audit, organ
     await limit(req, res, email);
     try {
       const { headers, response } = await auth.api.signInEmail({ body: { email: email.trim().toLowerCase(), password }, headers: fromNodeHeaders({ 'user-agent': req.get('user-agent') }), returnHeaders: true });
+      await upgradeHash(response.user.id, password);
       return { userId: response.user.id, cookies: headers.getSetCookie(), token: response.token };
     } catch (error) {
       if (isRefusal(error)) throw new AppError('unauthenticated', WRONG);
       throw error;
     }
+  }
+
+  /** An older hash of the password that was just right gives way to one of today's, unless she changes it at this moment. */
+  async function upgradeHash(userId: string, password: string): Promise<void> {
+    const account = await control.first<{ hash: string }>(PASSWORD_HASH, [userId]);
+    if (account === undefined || !isOutdated(account.hash)) return;
+    await control.run(`update account set password = $3 where "userId" = $1 and "providerId" = 'credential' and password = $2`, [userId, account.hash, await hashPassword(password)]);
   }
 
   async function me({ actor, org, role }: Caller) {
@@ -104,7 +113,7 @@ export function createAccountService({ container, auth, identities, audit, organ
     async changePassword(req: Request, res: Response, actor: Caller['actor'], currentPassword: string, newPassword: string): Promise<void> {
       checkPassword('newPassword', newPassword);
       await byAccount.take(`password ${actor.id}`);
-      const { hash } = (await control.first<{ hash: string }>(`select password as hash from account where "userId" = $1 and "providerId" = 'credential'`, [actor.id])) ?? { hash: '' };
+      const { hash } = (await control.first<{ hash: string }>(PASSWORD_HASH, [actor.id])) ?? { hash: '' };
       const context = await auth.$context;
       if (!(await context.password.verify({ hash, password: currentPassword }))) throw refuse('currentPassword', 'This is not your current password.');
       const next = await hashPassword(newPassword);

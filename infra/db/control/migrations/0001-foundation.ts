@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** Organizations, system mail and API keys. The tables of better-auth are frozen into 0002. */
+/** Organizations, system mail, API keys and limits all processes share. The tables of better-auth are frozen into 0002. */
 export class Migration0001ControlFoundation extends Migration {
   override readonly name = '0001-control-foundation';
 
@@ -46,6 +46,13 @@ create table system_mail (
   source bytea not null
 );
 comment on table system_mail is 'what the mail catcher took without an organization: password resets, invitations';
+
+create unlogged table rate_limit (
+  key text primary key,
+  points integer not null default 0,
+  expire bigint
+);
+comment on table rate_limit is 'attempts per caller in her running window, kept by rate-limiter-flexible, whose columns these are: hashed keys, expire in epoch ms; rows go an hour after it';
 `);
   }
 }
