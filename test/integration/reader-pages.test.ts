@@ -33,7 +33,7 @@ const get = async (url: string) => {
   return { status: answer.status, html: await answer.text() };
 };
 const post = async (url: string, values: readonly (readonly [string, string])[] = []) => {
-  const answer = await fetch(url, { method: 'POST', body: new URLSearchParams(values.map(([name, value]) => [name, value])), redirect: 'manual' });
+  const answer = await fetch(url, { method: 'POST', body: new URLSearchParams(values.map(([name, value]): [string, string] => [name, value])), redirect: 'manual' });
   return { status: answer.status, html: await answer.text() };
 };
 const reader = async () => {
