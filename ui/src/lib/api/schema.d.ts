@@ -378,6 +378,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/campaigns/{id}/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Schedules a campaign, by the organization's clock or each recipient's own. */
+        post: operations["postCampaignsIdSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/campaigns/{id}/test": {
         parameters: {
             query?: never;
@@ -395,6 +412,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/campaigns/{id}/throttle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes how many mails leave a minute, also while it runs. */
+        post: operations["postCampaignsIdThrottle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/campaigns/{id}/unarchive": {
         parameters: {
             query?: never;
@@ -406,6 +440,40 @@ export interface paths {
         put?: never;
         /** Shows it again. */
         post: operations["postCampaignsIdUnarchive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/unschedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes the schedule away: it is a draft again. */
+        post: operations["postCampaignsIdUnschedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/winner": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Picks the variant for the rest while the test waits for its end. */
+        post: operations["postCampaignsIdWinner"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1311,7 +1379,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A mail as a person would get it. */
+        /** A mail as a person would get it, with its links and everything that can be said against it. */
         post: operations["postRender"];
         delete?: never;
         options?: never;
@@ -1629,6 +1697,87 @@ export interface components {
                 field: string;
                 message: string;
             }[];
+        };
+        CampaignDelivery: {
+            /** @enum {string} */
+            mode: "single" | "split" | "round_robin";
+            connections: {
+                /** Format: uuid */
+                id: string;
+                /** @default 0 */
+                percent: number;
+            }[];
+            /**
+             * @default pause
+             * @enum {string}
+             */
+            onBreak: "pause" | "carry_on";
+            /** @default null */
+            throttlePerMinute: number | null;
+        };
+        CampaignSchedule: {
+            /** @description Local date and time, like 2026-12-01T09:00. */
+            at: string;
+            /**
+             * @default organization
+             * @enum {string}
+             */
+            zone: "organization" | "recipient";
+            /**
+             * @default next_day
+             * @enum {string}
+             */
+            past: "next_day" | "now";
+        };
+        CampaignExperiment: {
+            /** @default [] */
+            subjects: string[];
+            /** @default [] */
+            contents: {
+                html: string;
+                text: string;
+            }[];
+            /** @default [] */
+            fromNames: string[];
+            /** @default 20 */
+            testPercent: number;
+            /** @default 4 */
+            durationHours: number;
+            /**
+             * @default open_rate
+             * @enum {string}
+             */
+            winnerBy: "open_rate" | "click_rate";
+            /**
+             * @default random
+             * @enum {string}
+             */
+            distribution: "random" | "weighted" | "bandit";
+            /** @default [] */
+            weights: number[];
+        };
+        ExperimentResult: {
+            winner: number;
+            by: string | null;
+            at: string;
+            variants: {
+                no: number;
+                label: string;
+                chance: number;
+                sent: number;
+                opened: number;
+                clicked: number;
+                complained: number;
+                unsubscribed: number;
+            }[];
+        };
+        ContentProblem: {
+            field: string;
+            message: string;
+            /** @enum {string} */
+            severity: "error" | "warning";
+            line: number | null;
+            column: number | null;
         };
         Customer: {
             id: number;
@@ -2445,7 +2594,9 @@ export interface operations {
                                  */
                                 mode: "include" | "exclude";
                             }[];
-                            connectionId: string | null;
+                            delivery: components["schemas"]["CampaignDelivery"];
+                            schedule: components["schemas"]["CampaignSchedule"] | null;
+                            scheduledAt: string | null;
                             tracking: {
                                 opens: boolean;
                                 clicks: boolean;
@@ -2458,7 +2609,7 @@ export interface operations {
                             phase: string | null;
                             reason: string | null;
                             stateDetail: string | null;
-                            allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                            allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                             version: number;
                             createdBy: string;
                             createdAt: string;
@@ -2481,9 +2632,11 @@ export interface operations {
                                 ratePerSecond: number;
                                 expectedEndAt: string | null;
                                 phase: string | null;
+                                phaseUntil: string | null;
                                 /** @enum {string} */
                                 state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                             };
+                            hasExperiment: boolean;
                         }[];
                         nextCursor: string | null;
                         count?: number;
@@ -2542,7 +2695,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -2555,7 +2710,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2578,11 +2733,15 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -2634,7 +2793,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -2647,7 +2808,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2670,11 +2831,15 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -2750,7 +2915,8 @@ export interface operations {
                          */
                         mode?: "include" | "exclude";
                     }[];
-                    connectionId?: string | null;
+                    delivery?: components["schemas"]["CampaignDelivery"];
+                    experiment?: components["schemas"]["CampaignExperiment"] | null;
                     tracking?: {
                         opens: boolean;
                         clicks: boolean;
@@ -2788,7 +2954,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -2801,7 +2969,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2824,11 +2992,15 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -2880,7 +3052,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -2893,7 +3067,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -2916,11 +3090,15 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -2972,7 +3150,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -2985,7 +3165,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -3008,11 +3188,15 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -3104,7 +3288,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -3117,7 +3303,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -3140,11 +3326,15 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -3242,7 +3432,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -3255,7 +3447,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -3278,11 +3470,15 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -3363,7 +3559,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -3376,7 +3574,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -3399,11 +3597,15 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -3449,6 +3651,7 @@ export interface operations {
                         ratePerSecond: number;
                         expectedEndAt: string | null;
                         phase: string | null;
+                        phaseUntil: string | null;
                         /** @enum {string} */
                         state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                     };
@@ -3619,7 +3822,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -3632,7 +3837,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -3655,11 +3860,132 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postCampaignsIdSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Local date and time, like 2026-12-01T09:00. */
+                    at: string;
+                    /**
+                     * @default organization
+                     * @enum {string}
+                     */
+                    zone?: "organization" | "recipient";
+                    /**
+                     * @default next_day
+                     * @enum {string}
+                     */
+                    past?: "next_day" | "now";
+                    /** @default false */
+                    acknowledgeWarnings?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: uuid */
+                        id: string;
+                        name: string;
+                        subject: string;
+                        preheader: string;
+                        fromName: string;
+                        fromEmail: string;
+                        replyTo: string;
+                        targets: {
+                            /** @enum {string} */
+                            kind: "list" | "segment";
+                            /** Format: uuid */
+                            id: string;
+                            /**
+                             * @default include
+                             * @enum {string}
+                             */
+                            mode: "include" | "exclude";
+                        }[];
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
+                        tracking: {
+                            opens: boolean;
+                            clicks: boolean;
+                        };
+                        utm: {
+                            [key: string]: string;
+                        };
+                        /** @enum {string} */
+                        state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                        phase: string | null;
+                        reason: string | null;
+                        stateDetail: string | null;
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        version: number;
+                        createdBy: string;
+                        createdAt: string;
+                        updatedAt: string;
+                        launchedAt: string | null;
+                        endedAt: string | null;
+                        archivedAt: string | null;
+                        temporalUrl: string | null;
+                        progress: {
+                            recipients: number;
+                            pending: number;
+                            sent: number;
+                            failed: number;
+                            skipped: number;
+                            inDoubt: number;
+                            opened: number;
+                            clicked: number;
+                            unsubscribed: number;
+                            bounced: number;
+                            ratePerSecond: number;
+                            expectedEndAt: string | null;
+                            phase: string | null;
+                            phaseUntil: string | null;
+                            /** @enum {string} */
+                            state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                        };
+                        html: string;
+                        text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -3717,6 +4043,110 @@ export interface operations {
             };
         };
     };
+    postCampaignsIdThrottle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    perMinute: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: uuid */
+                        id: string;
+                        name: string;
+                        subject: string;
+                        preheader: string;
+                        fromName: string;
+                        fromEmail: string;
+                        replyTo: string;
+                        targets: {
+                            /** @enum {string} */
+                            kind: "list" | "segment";
+                            /** Format: uuid */
+                            id: string;
+                            /**
+                             * @default include
+                             * @enum {string}
+                             */
+                            mode: "include" | "exclude";
+                        }[];
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
+                        tracking: {
+                            opens: boolean;
+                            clicks: boolean;
+                        };
+                        utm: {
+                            [key: string]: string;
+                        };
+                        /** @enum {string} */
+                        state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                        phase: string | null;
+                        reason: string | null;
+                        stateDetail: string | null;
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        version: number;
+                        createdBy: string;
+                        createdAt: string;
+                        updatedAt: string;
+                        launchedAt: string | null;
+                        endedAt: string | null;
+                        archivedAt: string | null;
+                        temporalUrl: string | null;
+                        progress: {
+                            recipients: number;
+                            pending: number;
+                            sent: number;
+                            failed: number;
+                            skipped: number;
+                            inDoubt: number;
+                            opened: number;
+                            clicked: number;
+                            unsubscribed: number;
+                            bounced: number;
+                            ratePerSecond: number;
+                            expectedEndAt: string | null;
+                            phase: string | null;
+                            phaseUntil: string | null;
+                            /** @enum {string} */
+                            state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                        };
+                        html: string;
+                        text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     postCampaignsIdUnarchive: {
         parameters: {
             query?: never;
@@ -3754,7 +4184,9 @@ export interface operations {
                              */
                             mode: "include" | "exclude";
                         }[];
-                        connectionId: string | null;
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
                         tracking: {
                             opens: boolean;
                             clicks: boolean;
@@ -3767,7 +4199,7 @@ export interface operations {
                         phase: string | null;
                         reason: string | null;
                         stateDetail: string | null;
-                        allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                         version: number;
                         createdBy: string;
                         createdAt: string;
@@ -3790,11 +4222,217 @@ export interface operations {
                             ratePerSecond: number;
                             expectedEndAt: string | null;
                             phase: string | null;
+                            phaseUntil: string | null;
                             /** @enum {string} */
                             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                         };
                         html: string;
                         text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postCampaignsIdUnschedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: uuid */
+                        id: string;
+                        name: string;
+                        subject: string;
+                        preheader: string;
+                        fromName: string;
+                        fromEmail: string;
+                        replyTo: string;
+                        targets: {
+                            /** @enum {string} */
+                            kind: "list" | "segment";
+                            /** Format: uuid */
+                            id: string;
+                            /**
+                             * @default include
+                             * @enum {string}
+                             */
+                            mode: "include" | "exclude";
+                        }[];
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
+                        tracking: {
+                            opens: boolean;
+                            clicks: boolean;
+                        };
+                        utm: {
+                            [key: string]: string;
+                        };
+                        /** @enum {string} */
+                        state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                        phase: string | null;
+                        reason: string | null;
+                        stateDetail: string | null;
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        version: number;
+                        createdBy: string;
+                        createdAt: string;
+                        updatedAt: string;
+                        launchedAt: string | null;
+                        endedAt: string | null;
+                        archivedAt: string | null;
+                        temporalUrl: string | null;
+                        progress: {
+                            recipients: number;
+                            pending: number;
+                            sent: number;
+                            failed: number;
+                            skipped: number;
+                            inDoubt: number;
+                            opened: number;
+                            clicked: number;
+                            unsubscribed: number;
+                            bounced: number;
+                            ratePerSecond: number;
+                            expectedEndAt: string | null;
+                            phase: string | null;
+                            phaseUntil: string | null;
+                            /** @enum {string} */
+                            state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                        };
+                        html: string;
+                        text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postCampaignsIdWinner: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    variant: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: uuid */
+                        id: string;
+                        name: string;
+                        subject: string;
+                        preheader: string;
+                        fromName: string;
+                        fromEmail: string;
+                        replyTo: string;
+                        targets: {
+                            /** @enum {string} */
+                            kind: "list" | "segment";
+                            /** Format: uuid */
+                            id: string;
+                            /**
+                             * @default include
+                             * @enum {string}
+                             */
+                            mode: "include" | "exclude";
+                        }[];
+                        delivery: components["schemas"]["CampaignDelivery"];
+                        schedule: components["schemas"]["CampaignSchedule"] | null;
+                        scheduledAt: string | null;
+                        tracking: {
+                            opens: boolean;
+                            clicks: boolean;
+                        };
+                        utm: {
+                            [key: string]: string;
+                        };
+                        /** @enum {string} */
+                        state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                        phase: string | null;
+                        reason: string | null;
+                        stateDetail: string | null;
+                        allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                        version: number;
+                        createdBy: string;
+                        createdAt: string;
+                        updatedAt: string;
+                        launchedAt: string | null;
+                        endedAt: string | null;
+                        archivedAt: string | null;
+                        temporalUrl: string | null;
+                        progress: {
+                            recipients: number;
+                            pending: number;
+                            sent: number;
+                            failed: number;
+                            skipped: number;
+                            inDoubt: number;
+                            opened: number;
+                            clicked: number;
+                            unsubscribed: number;
+                            bounced: number;
+                            ratePerSecond: number;
+                            expectedEndAt: string | null;
+                            phase: string | null;
+                            phaseUntil: string | null;
+                            /** @enum {string} */
+                            state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                        };
+                        html: string;
+                        text: string;
+                        experiment: components["schemas"]["CampaignExperiment"] | null;
+                        experimentResult: components["schemas"]["ExperimentResult"] | null;
+                        winner: number | null;
                     };
                 };
             };
@@ -4795,7 +5433,9 @@ export interface operations {
                                  */
                                 mode: "include" | "exclude";
                             }[];
-                            connectionId: string | null;
+                            delivery: components["schemas"]["CampaignDelivery"];
+                            schedule: components["schemas"]["CampaignSchedule"] | null;
+                            scheduledAt: string | null;
                             tracking: {
                                 opens: boolean;
                                 clicks: boolean;
@@ -4808,7 +5448,7 @@ export interface operations {
                             phase: string | null;
                             reason: string | null;
                             stateDetail: string | null;
-                            allowed: ("edit" | "test" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                            allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
                             version: number;
                             createdBy: string;
                             createdAt: string;
@@ -4831,9 +5471,11 @@ export interface operations {
                                 ratePerSecond: number;
                                 expectedEndAt: string | null;
                                 phase: string | null;
+                                phaseUntil: string | null;
                                 /** @enum {string} */
                                 state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
                             };
+                            hasExperiment: boolean;
                         }[];
                         checklist: {
                             uploaded: boolean;
@@ -6821,15 +7463,16 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @default  */
                     subject?: string;
-                    /** @default  */
                     preheader?: string;
-                    /** @default  */
+                    fromName?: string;
                     html?: string;
-                    /** @default  */
                     text?: string;
+                    /** Format: uuid */
+                    campaignId?: string;
+                    variant?: string;
                     customerId?: number;
+                    seed?: number;
                 };
             };
         };
@@ -6842,14 +7485,19 @@ export interface operations {
                 content: {
                     "application/json": {
                         subject: string;
+                        preheader: string;
+                        fromName: string;
                         html: string;
                         text: string;
-                        problems: {
-                            field: string;
-                            message: string;
-                            line?: number;
-                        }[];
+                        problems: components["schemas"]["ContentProblem"][];
                         tags: string[];
+                        links: {
+                            written: string;
+                            url: string | null;
+                            tracked: boolean;
+                        }[];
+                        sizeBytes: number;
+                        choices: number;
                     };
                 };
             };
