@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { singleDelivery } from '#domain/campaign/delivery.ts';
+import { createCampaignReader } from '../../api/modules/campaigns/reader.ts';
 import { createCampaignService } from '../../api/modules/campaigns/service.ts';
 import { createConnectionService, type ConnectionService } from '../../api/modules/connections/service.ts';
 import { loadConnection } from '../../infra/mail/source.ts';
@@ -57,20 +60,25 @@ test('of two who edit the same version one is refused; without a version both ch
 test('a taken name is refused by its field, in any case, and nothing else of the edit is kept', async () => {
   await smtp('Taken');
   const other = await smtp('Other');
-  const refused = { fields: [{ field: 'name', message: 'There is a connection of this name already.' }] };
+  const refused = { code: 'conflict', fields: [{ field: 'name', message: 'There is a connection of this name already. Choose another name.' }] };
   await expect(smtp('TAKEN')).rejects.toMatchObject(refused);
   await expect(connections.edit(org, other.id, { name: 'taken', host: 'else.example' })).rejects.toMatchObject(refused);
   expect(await connections.get(org, other.id)).toEqual(other);
 });
 
-test('a connection that a campaign uses stays, an unused one goes, an unknown one is not found', async () => {
-  const campaigns = createCampaignService(organization.container);
+test('a connection that campaigns and forms use stays and says by what, an unused one goes, an unknown one is not found', async () => {
+  const campaigns = createCampaignService(organization.container, createCampaignReader(organization.container));
+  const sql = (text: string, values: unknown[]) => organization.container.tenants.use(org, ({ sql }) => sql.run(text, values));
   const used = await smtp('Used');
-  const draft = await campaigns.create(org, 'owner', 'Ada', 'Over it');
-  await campaigns.edit(org, 'owner', draft.id, { connectionId: used.id });
+  const [draft, archived] = [await campaigns.create(org, 'owner', 'Ada', 'Over it'), await campaigns.create(org, 'owner', 'Ada', 'Long ago')];
+  for (const { id } of [draft, archived]) await campaigns.edit(org, 'owner', id, { delivery: singleDelivery(used.id) });
+  await sql(`update campaign set state = 'completed', archived_at = now() where id = $1`, [archived.id]);
+  await sql(`insert into sign_up_form (id, name, title, confirm_subject, confirm_text, connection_id) values ($1, 'Footer', '', '', '', $2)`, [randomUUID(), used.id]);
   expect((await connections.get(org, used.id)).usedBy).toBe(1);
-  await expect(connections.remove(org, used.id)).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('Campaigns use this connection') });
+  await expect(connections.remove(org, used.id)).rejects.toMatchObject({ code: 'conflict', message: 'This connection is in use and cannot be deleted. Used by: campaign “Long ago”, campaign “Over it”, form “Footer”. Disable it instead.' });
   await campaigns.remove(org, draft.id);
+  await sql('delete from campaign where id = $1', [archived.id]);
+  await sql('delete from sign_up_form where connection_id = $1', [used.id]);
   await connections.remove(org, used.id);
   for (const ask of [() => connections.get(org, used.id), () => connections.edit(org, used.id, { name: 'Gone' }), () => connections.remove(org, used.id)]) await expect(ask()).rejects.toMatchObject({ code: 'not_found' });
 });
