@@ -3,6 +3,7 @@ import { apiKeyRoutes } from './modules/api-keys/routes.ts';
 import { auditRoutes } from './modules/audit/routes.ts';
 import { authRoutes } from './modules/auth/routes.ts';
 import { catcherRoutes } from './modules/catcher/routes.ts';
+import { campaignReportRoutes } from './modules/campaigns/report-routes.ts';
 import { campaignRoutes } from './modules/campaigns/routes.ts';
 import { connectionRoutes } from './modules/connections/routes.ts';
 import { renderRoutes } from './modules/render/routes.ts';
@@ -35,6 +36,7 @@ export const routes: readonly AnyRoute[] = [
   ...catcherRoutes,
   ...openapiRoutes,
   ...campaignRoutes,
+  ...campaignReportRoutes,
   ...connectionRoutes,
   ...renderRoutes,
   ...dashboardRoutes,

@@ -5,6 +5,8 @@ import { createApiKeyService, type ApiKeyService } from './modules/api-keys/serv
 import { createAuditService, type AuditService } from './modules/audit/service.ts';
 import { createIdentities, type Identities } from './modules/auth/identity.ts';
 import { createAccountService, type AccountService } from './modules/auth/service.ts';
+import { createCampaignExplanationService, type CampaignExplanationService } from './modules/campaigns/explain.ts';
+import { createRecipientService, type RecipientService } from './modules/campaigns/recipients.ts';
 import { createCampaignReportService, type CampaignReportService } from './modules/campaigns/report.ts';
 import { createCampaignLifecycle, type CampaignLifecycle } from './modules/campaigns/lifecycle.ts';
 import { createCampaignReader } from './modules/campaigns/reader.ts';
@@ -54,6 +56,8 @@ export interface Services {
   readonly segments: SegmentService;
   readonly suppressions: SuppressionService;
   readonly campaignReports: CampaignReportService;
+  readonly campaignExplanations: CampaignExplanationService;
+  readonly recipients: RecipientService;
   readonly connections: ConnectionService;
   readonly render: RenderService;
   readonly dashboard: DashboardService;
@@ -87,6 +91,8 @@ export function createServices(container: Container): Services {
     campaigns,
     campaignLifecycle: createCampaignLifecycle(container, campaignReader),
     campaignReports: createCampaignReportService(container),
+    campaignExplanations: createCampaignExplanationService(container),
+    recipients: createRecipientService(container),
     connections: createConnectionService(container),
     render: createRenderService(container),
     dashboard: createDashboardService(container, campaigns),

@@ -77,7 +77,7 @@ interface Audience {
   readonly sent: boolean;
 }
 
-async function readAudience(scope: SearchScope, targets: readonly AudienceTarget[]): Promise<Audience> {
+export async function readAudience(scope: SearchScope, targets: readonly AudienceTarget[]): Promise<Audience> {
   const included: Query[] = [];
   const excluded: Query[] = [];
   const { index } = await liveIndex(scope);

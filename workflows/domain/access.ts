@@ -9,6 +9,7 @@ const owner: readonly Role[] = ['owner'];
 export const capabilities = {
   'dashboard.view': everyone,
   'campaigns.view': everyone,
+  'reports.view': everyone,
   'campaigns.edit': everyone,
   'campaigns.launch': everyone,
   'campaigns.delete': admins,

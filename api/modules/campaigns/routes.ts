@@ -3,7 +3,7 @@ import { listQuery, listReply } from '../../http/cursor.ts';
 import { liveStream } from '../../http/live.ts';
 import { route, type Route } from '../../http/route.ts';
 import { CONTENT_LIMIT, edit, name, schedule, throttlePerMinute } from './input.ts';
-import { CampaignRowView, CampaignView, ChecksView, EstimateView, ProgressView, RecipientView, recipientStates, ReportView, TestView } from './views.ts';
+import { CampaignRowView, CampaignView, ChecksView, EstimateView, ProgressView, TestView } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
 const tag = 'campaigns';
@@ -99,14 +99,5 @@ export const campaignRoutes = [
         const data = await services.campaigns.progress(org, id);
         return { data, done: data.state === 'completed' || data.state === 'failed' || data.state === 'cancelled' };
       }, 1_000),
-  }),
-  route({
-    method: 'get', path: '/campaigns/:id/report', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'The report.', params, reply: ReportView,
-    handle: ({ org, params: { id }, services }) => services.campaignReports.report(org, id),
-  }),
-  route({
-    method: 'get', path: '/campaigns/:id/recipients', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Who gets it, and what became of each.', params,
-    query: z.strictObject({ ...listQuery, state: z.enum(recipientStates).optional(), search: z.string().max(254).optional() }), reply: listReply(RecipientView),
-    handle: ({ org, params: { id }, query, services }) => services.campaignReports.recipients(org, id, query),
   }),
 ] as unknown as readonly Route[];

@@ -91,17 +91,3 @@ export const EstimateView = z.object({ included: z.int(), duplicates: z.int(), e
 const problem = z.object({ field: z.string(), message: z.string() });
 export const ChecksView = z.object({ errors: z.array(problem), warnings: z.array(problem) });
 export const TestView = z.object({ results: z.array(z.object({ email: z.string(), ok: z.boolean(), reply: z.string() })) });
-const both = z.object({ unique: z.int(), total: z.int() });
-const rate = z.number().nullable();
-export const ReportView = z.object({
-  sent: z.int(), failed: z.int(), skipped: z.int(), inDoubt: z.int(), opened: both, clicked: both, unsubscribed: z.int(), bounced: z.int(),
-  openRate: rate, clickRate: rate, clickToOpenRate: rate, bounceRate: rate,
-  timeline: z.array(z.object({ hour: z.string(), sent: z.int(), opened: z.int(), clicked: z.int() })),
-  links: z.array(z.object({ url: z.string(), clicks: z.int(), uniqueClicks: z.int() })),
-  failures: z.array(z.object({ reason: z.string(), count: z.int() })),
-});
-export const recipientStates = ['pending', 'sending', 'sent', 'failed', 'skipped', 'in_doubt'] as const;
-export const RecipientView = z.object({
-  customerId: z.int(), email: z.string(), state: z.enum(recipientStates), reason: z.string().nullable(), reply: z.string().nullable(), attempt: z.int(),
-  sentAt: z.string().nullable(), openedAt: z.string().nullable(), clickedAt: z.string().nullable(),
-});

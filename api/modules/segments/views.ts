@@ -38,7 +38,7 @@ export const CountView = z.object({
 });
 export const SampleView = z.object({ data: z.array(CustomerView) });
 
-const PartView = z.object({
+export const PartView = z.object({
   path: z.string(), holds: z.boolean(), says: z.string(), value: z.string().nullable(),
   get parts() { return z.array(PartView); },
 }).meta({ id: 'ExplainedPart' });
