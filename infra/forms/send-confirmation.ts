@@ -1,6 +1,7 @@
 import { classify, retryDelayMs } from '#domain/delivery/reply.ts';
 import type { Container } from '../container.ts';
 import { createAddressHash } from '../customers/erasure.ts';
+import { Governor } from '../mail/governor.ts';
 import { SessionError, type Outcome } from '../mail/providers/provider.ts';
 import type { Providers } from '../mail/providers/registry.ts';
 import { loadConnection } from '../mail/source.ts';
@@ -18,8 +19,12 @@ interface Intent {
   readonly connectionId: string | null; readonly subject: string | null; readonly text: string | null; readonly fromName: string | null; readonly fromEmail: string | null;
 }
 
-/** What became of an attempt; `waits`: a definite "not sent" that may go later. */
-type Ended = { readonly state: 'sent' | 'failed' | 'skipped' | 'in_doubt' | 'waits'; readonly reply: string };
+/** What became of an attempt; `waits`: a definite "not sent" that may go later, after the usual wait unless another is known. */
+interface Ended {
+  readonly state: 'sent' | 'failed' | 'skipped' | 'in_doubt' | 'waits';
+  readonly reply: string;
+  readonly retryInMs?: number;
+}
 
 /**
  * One attempt to send the link of a sign-up. An attempt that finds another's intent neither sent nor refused leaves it in
@@ -34,15 +39,15 @@ export async function sendConfirmation(container: Pick<Container, 'config' | 'se
     return null;
   }
   const ended = await attempt(container, providers, tenant, intent);
-  const wait = ended.state === 'waits' ? waitOf(intent) : null;
+  const wait = ended.state === 'waits' ? waitOf(intent, ended.retryInMs) : null;
   const state = ended.state === 'waits' ? (wait === null ? 'failed' : 'queued') : ended.state;
   // An attempt that was given up for dead and answers late still says what it knows.
   await sql.run(`update sign_up set mail_state = $3, mail_reply = $4 where no = $1 and mail_attempt = $2 and mail_state in ('sending', 'in_doubt')`, [no, intent.attempt, state, ended.reply]);
   return wait;
 }
 
-function waitOf({ attempt: nth, ageMs }: Intent): number | null {
-  const wait = retryDelayMs(nth) ?? LONGEST_WAIT_MS;
+function waitOf({ attempt: nth, ageMs }: Intent, known: number | undefined): number | null {
+  const wait = Math.min(known ?? retryDelayMs(nth) ?? LONGEST_WAIT_MS, LONGEST_WAIT_MS);
   return ageMs + wait > GIVE_UP_MS ? null : wait;
 }
 
@@ -61,13 +66,18 @@ async function attempt({ config, secrets, clock }: Pick<Container, 'config' | 's
     fromName: intent.fromName ?? '', fromEmail: intent.fromEmail, to: deliverable(intent), subject: intent.subject, text: intent.text,
     confirmUrl: `${config.FERMATA_BASE_URL.replace(/\/$/, '')}/f/confirm/${ids[0]!}`, messageId: `${ids[1]!}@${intent.fromEmail.slice(intent.fromEmail.indexOf('@') + 1)}`,
   }, clock.now());
+  const limits = new Governor({ sql: tenant.sql, connectionNo: connection.no, mailNo: null, zone: org.timezone });
   try {
     const session = await providers.get(connection.vendor).open(connection.settings);
     try {
+      // With the session open, for what is granted is good for a mail now.
+      const { retryAt } = await limits.take(1);
+      if (retryAt !== null) return { state: 'waits', reply: 'The limits of the connection are used up.', retryInMs: Math.max(1_000, retryAt - clock.now()) };
       const [outcome] = await session.send([mail]);
       return endOf(outcome);
     } finally {
       session.close();
+      await limits.close();
     }
   } catch (error) {
     if (!(error instanceof SessionError)) throw error;

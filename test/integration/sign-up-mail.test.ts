@@ -115,6 +115,18 @@ test('a connection that cannot send holds the mail back until it can', async () 
   expect(await mailsTo('patient@example.com')).toHaveLength(1);
 });
 
+test('the limits of the connection hold for confirmations too', async () => {
+  await sql(`update connection set limits = '{"hour": 1}' where id = $1`, [connectionId]);
+  const [first, second] = [await signUp('first@limits.example'), await signUp('second@limits.example')];
+  expect(await attempt(first)).toEqual({ retryInMs: null });
+  const { retryInMs } = await attempt(second);
+  expect(retryInMs).toBeGreaterThan(3_000_000);
+  expect(await stateOf(second)).toMatchObject({ state: 'queued', reply: expect.stringContaining('limits') });
+  await sql(`update connection set limits = '{}' where id = $1`, [connectionId]);
+  expect(await attempt(second)).toEqual({ retryInMs: null });
+  expect((await sink.rows()).filter(({ recipient }) => recipient.endsWith('@limits.example')).map((row) => row.recipient)).toEqual(['first@limits.example', 'second@limits.example']);
+});
+
 test('nothing is sent for what is confirmed, expired, erased or of a form that is gone', async () => {
   const [confirmed, expired, erased] = [await signUp('confirmed@example.com'), await signUp('expired@example.com'), await signUp('erased@example.com')];
   await sql(`update sign_up set state = 'confirmed', confirmed_at = now() where no = $1`, [confirmed]);
