@@ -70,8 +70,12 @@ export async function* streamIds(scope: SearchScope, index: string, query: Query
   }
 }
 
+export function idOf(hit: estypes.SearchHit): number {
+  return Number((hit.fields as { id: [number | string] }).id[0]);
+}
+
 export function idsOf(answer: estypes.SearchResponse): number[] {
-  return answer.hits.hits.map((hit) => Number((hit.fields as { id: [number | string] }).id[0]));
+  return answer.hits.hits.map(idOf);
 }
 
 export function totalOf(answer: estypes.SearchResponse): number {

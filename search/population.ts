@@ -1,7 +1,8 @@
+import type { estypes } from '@elastic/elasticsearch';
 import type { Rule } from '#domain/segment/ast.ts';
 import { checkRule } from '#domain/segment/check.ts';
 import { AppError } from '#domain/shared/errors.ts';
-import { alive, anyOf, ask, both, idOnly, idsOf, streamIds, totalOf, untilFresh, type Query } from './ask.ts';
+import { alive, anyOf, ask, both, idOf, idOnly, idsOf, streamIds, totalOf, untilFresh, type Query } from './ask.ts';
 import { compile } from './compile.ts';
 import { readRuleContext, type LiveContext } from './context.ts';
 import { asksForSent, readFresh, waitUntilSearchable, type FreshnessOptions } from './freshness.ts';
@@ -44,18 +45,47 @@ export interface CustomerPage {
 /** One page of the customer list: ids in order, the sort values to go on from, the count when asked. Errors as `countRule`. */
 export async function searchCustomers(scope: SearchScope, filter: CustomerFilter, page: CustomerPage): Promise<{ ids: number[]; after: (string | number)[] | null; count: number | null }> {
   const asked = await readFresh(() => readFilter(scope, filter), (question) => untilFresh(scope, question));
+  const counting = page.count ? ask(scope, asked.index, { size: 0, query: asked.query, track_total_hits: true }) : null;
+  counting?.catch(() => undefined);  // awaited below, unless the page fails before
+  const hits = page.order === 'email' ? await pageOf(scope, asked, page, null) : await nearPage(scope, asked, page);
+  const ids = hits.map(idOf);
+  const more = ids.length > page.limit;
+  const last = hits[page.limit - 1];
+  return { ids: ids.slice(0, page.limit), after: more ? (last?.sort as (string | number)[]) : null, count: counting === null ? null : totalOf(await counting) };
+}
+
+/** Ids that are looked at first, from where a page begins. */
+const NEAR = [50_000, 1_000_000] as const;
+
+/**
+ * A page by age. Documents lie in the order of their ids, so a search for the newest visits everyone who matches, each
+ * better than the one before: 210 ms at 2.8 of 4 million. Almost always a page is full within the ids nearest to its beginning.
+ */
+async function nearPage(scope: SearchScope, asked: Asked, page: CustomerPage): Promise<estypes.SearchHit[]> {
+  const isNewest = page.order === 'newest';
+  const start = page.after !== undefined ? Number(page.after[0]) : isNewest ? await newestId(scope) : 0;
+  for (const width of NEAR) {
+    const hits = await pageOf(scope, asked, page, isNewest ? { gte: start - width } : { lte: start + width });
+    if (hits.length > page.limit) return hits;
+    if (isNewest && start <= width) return hits;
+  }
+  return pageOf(scope, asked, page, null);
+}
+
+async function newestId({ sql }: SearchScope): Promise<number> {
+  return (await sql.first<{ id: number }>('select id from customer order by id desc limit 1'))?.id ?? 0;
+}
+
+async function pageOf(scope: SearchScope, asked: Asked, page: CustomerPage, near: estypes.QueryDslNumberRangeQuery | null): Promise<estypes.SearchHit[]> {
   const answer = await ask(scope, asked.index, {
     size: page.limit + 1,
-    query: asked.query,
+    query: near === null ? asked.query : both(asked.query, { range: { id: near } }),
     sort: page.order === 'email' ? [{ email: 'asc' }, { id: 'asc' }] : [{ id: page.order === 'newest' ? 'desc' : 'asc' }],
     ...(page.after === undefined ? {} : { search_after: [...page.after] }),
-    track_total_hits: page.count,
+    track_total_hits: false,
     ...idOnly,
   });
-  const ids = idsOf(answer);
-  const more = ids.length > page.limit;
-  const last = answer.hits.hits[page.limit - 1];
-  return { ids: ids.slice(0, page.limit), after: more ? (last?.sort as (string | number)[]) : null, count: page.count ? totalOf(answer) : null };
+  return answer.hits.hits;
 }
 
 /** How many customers a filter means. Errors as `countRule`, after another patience when one is given. */
