@@ -208,6 +208,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/campaigns/{id}/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The reconciliation of a finished campaign. */
+        get: operations["getCampaignsIdCertificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/campaigns/{id}/checks": {
         parameters: {
             query?: never;
@@ -217,6 +234,40 @@ export interface paths {
         };
         /** What stands against a launch. */
         get: operations["getCampaignsIdChecks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This campaign beside up to four others. */
+        get: operations["getCampaignsIdCompare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who would join or leave the frozen audience today, as counts. */
+        get: operations["getCampaignsIdDrift"];
         put?: never;
         post?: never;
         delete?: never;
@@ -251,6 +302,40 @@ export interface paths {
         };
         /** The audience, line by line. */
         get: operations["getCampaignsIdEstimate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/estimate/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Up to 20 people of a line of the estimate, newest first. */
+        get: operations["getCampaignsIdEstimateExamples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why an address got it, or why not. */
+        get: operations["getCampaignsIdExplain"];
         put?: never;
         post?: never;
         delete?: never;
@@ -351,8 +436,93 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The report. */
+        /** The report in numbers: metrics, rates, connections, variants, failures, machines. */
         get: operations["getCampaignsIdReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/report/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Opens and clicks by mail program and device. */
+        get: operations["getCampaignsIdReportClients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/report/domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics by domain of the recipients’ addresses. */
+        get: operations["getCampaignsIdReportDomains"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/report/geography": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Opens and clicks by country and city. */
+        get: operations["getCampaignsIdReportGeography"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/report/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Clicks by link, and who clicked most. */
+        get: operations["getCampaignsIdReportLinks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/report/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened hour by hour, on the organization's clock. */
+        get: operations["getCampaignsIdReportTimeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1771,6 +1941,383 @@ export interface components {
                 unsubscribed: number;
             }[];
         };
+        AudienceEstimate: {
+            included: number;
+            duplicates: number;
+            excluded: number;
+            suppressed: number;
+            unsubscribed: number;
+            bounced: number;
+            final: number;
+            targets: number[];
+            capped: number;
+        };
+        Report: {
+            sent: number;
+            delivered: number | null;
+            opened: components["schemas"]["Engaged"];
+            clicked: components["schemas"]["Engaged"];
+            bounced: number;
+            hardBounced: number;
+            softBounced: number;
+            blocked: number;
+            complained: number;
+            unsubscribed: number;
+            failed: number;
+            skipped: number;
+            inDoubt: number;
+            openRate: number | null;
+            clickRate: number | null;
+            clickToOpenRate: number | null;
+            bounceRate: number | null;
+            complaintRate: number | null;
+            unsubscribeRate: number | null;
+            deliveryRate: number | null;
+            recipients: number;
+            connections: {
+                sent: number;
+                delivered: number | null;
+                opened: components["schemas"]["Engaged"];
+                clicked: components["schemas"]["Engaged"];
+                bounced: number;
+                hardBounced: number;
+                softBounced: number;
+                blocked: number;
+                complained: number;
+                unsubscribed: number;
+                failed: number;
+                skipped: number;
+                inDoubt: number;
+                openRate: number | null;
+                clickRate: number | null;
+                clickToOpenRate: number | null;
+                bounceRate: number | null;
+                complaintRate: number | null;
+                unsubscribeRate: number | null;
+                deliveryRate: number | null;
+                connectionId: string;
+                name: string;
+            }[];
+            variants: components["schemas"]["ReportVariant"][];
+            experiment: {
+                /** @enum {string} */
+                winnerBy: "open_rate" | "click_rate";
+                testPercent: number;
+                winner: number | null;
+                pickedBy: string | null;
+                pickedAt: string | null;
+            } | null;
+            failures: {
+                /** @enum {string} */
+                state: "failed" | "skipped" | "in_doubt";
+                reason: string;
+                count: number;
+            }[];
+            machines: {
+                reason: string;
+                opened: number;
+                clicked: number;
+            }[];
+        };
+        Engaged: {
+            unique: number;
+            total: number;
+            machine: number;
+        };
+        ReportVariant: {
+            sent: number;
+            delivered: number | null;
+            opened: components["schemas"]["Engaged"];
+            clicked: components["schemas"]["Engaged"];
+            bounced: number;
+            hardBounced: number;
+            softBounced: number;
+            blocked: number;
+            complained: number;
+            unsubscribed: number;
+            failed: number;
+            skipped: number;
+            inDoubt: number;
+            openRate: number | null;
+            clickRate: number | null;
+            clickToOpenRate: number | null;
+            bounceRate: number | null;
+            complaintRate: number | null;
+            unsubscribeRate: number | null;
+            deliveryRate: number | null;
+            no: number;
+            label: string;
+            subject: string;
+            fromName: string;
+            chance: number;
+            isWinner: boolean;
+        };
+        ReportTimeline: {
+            zone: string;
+            hours: {
+                at: string;
+                local: string;
+                sent: number;
+                opened: number;
+                clicked: number;
+                uniqueOpened: number;
+                uniqueClicked: number;
+                machineOpened: number;
+                machineClicked: number;
+                unsubscribed: number;
+                bounced: number;
+            }[];
+        };
+        ReportLinks: {
+            links: {
+                no: number;
+                url: string;
+                variant: string | null;
+                clicks: number;
+                uniqueClicks: number;
+                machineClicks: number;
+                share: number | null;
+            }[];
+            topClickers: components["schemas"]["Clicker"][];
+        };
+        Clicker: {
+            customerId: number;
+            email: string;
+            clicks: number;
+            links: number;
+        };
+        ReportGeography: {
+            countries: {
+                country: string;
+                opened: number;
+                clicked: number;
+                uniqueOpened: number;
+                uniqueClicked: number;
+            }[];
+            cities: {
+                country: string;
+                city: string;
+                opened: number;
+                clicked: number;
+                uniqueOpened: number;
+                uniqueClicked: number;
+            }[];
+            knowsCities: boolean;
+        };
+        ReportClients: {
+            clients: {
+                client: string;
+                opened: number;
+                clicked: number;
+                uniqueOpened: number;
+                uniqueClicked: number;
+                machineOpened: number;
+                machineClicked: number;
+            }[];
+            devices: {
+                device: string;
+                opened: number;
+                clicked: number;
+                uniqueOpened: number;
+                uniqueClicked: number;
+                machineOpened: number;
+                machineClicked: number;
+            }[];
+        };
+        ReportDomains: {
+            domains: {
+                sent: number;
+                delivered: number | null;
+                opened: components["schemas"]["Engaged"];
+                clicked: components["schemas"]["Engaged"];
+                bounced: number;
+                hardBounced: number;
+                softBounced: number;
+                blocked: number;
+                complained: number;
+                unsubscribed: number;
+                failed: number;
+                skipped: number;
+                inDoubt: number;
+                openRate: number | null;
+                clickRate: number | null;
+                clickToOpenRate: number | null;
+                bounceRate: number | null;
+                complaintRate: number | null;
+                unsubscribeRate: number | null;
+                deliveryRate: number | null;
+                domain: string;
+            }[];
+            others: {
+                sent: number;
+                delivered: number | null;
+                opened: components["schemas"]["Engaged"];
+                clicked: components["schemas"]["Engaged"];
+                bounced: number;
+                hardBounced: number;
+                softBounced: number;
+                blocked: number;
+                complained: number;
+                unsubscribed: number;
+                failed: number;
+                skipped: number;
+                inDoubt: number;
+                openRate: number | null;
+                clickRate: number | null;
+                clickToOpenRate: number | null;
+                bounceRate: number | null;
+                complaintRate: number | null;
+                unsubscribeRate: number | null;
+                deliveryRate: number | null;
+                domains: number;
+            } | null;
+        };
+        CampaignComparison: {
+            data: {
+                sent: number;
+                delivered: number | null;
+                opened: components["schemas"]["Engaged"];
+                clicked: components["schemas"]["Engaged"];
+                bounced: number;
+                hardBounced: number;
+                softBounced: number;
+                blocked: number;
+                complained: number;
+                unsubscribed: number;
+                failed: number;
+                skipped: number;
+                inDoubt: number;
+                openRate: number | null;
+                clickRate: number | null;
+                clickToOpenRate: number | null;
+                bounceRate: number | null;
+                complaintRate: number | null;
+                unsubscribeRate: number | null;
+                deliveryRate: number | null;
+                id: string;
+                name: string;
+                subject: string;
+                /** @enum {string} */
+                state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                recipients: number;
+                launchedAt: string | null;
+            }[];
+        };
+        Certificate: {
+            audience: {
+                frozen: string;
+                recounted: string;
+            };
+            resolved: number;
+            ledger: {
+                sent: number;
+                failed: number;
+                skipped: number;
+                inDoubt: number;
+            };
+            reasons: {
+                /** @enum {string} */
+                state: "failed" | "skipped" | "in_doubt";
+                reason: string;
+                count: number;
+            }[];
+            counters: {
+                sent: number;
+                failed: number;
+                skipped: number;
+                inDoubt: number;
+            };
+            events: {
+                sent: number;
+                erased: number;
+            };
+            /** @enum {string} */
+            verdict: "balanced" | "differs";
+            differing: {
+                customerId: number;
+                email: string | null;
+            }[];
+            issuedAt: string;
+        };
+        Recipient: {
+            customerId: number | null;
+            email: string | null;
+            /** @enum {string} */
+            state: "pending" | "sending" | "sent" | "failed" | "skipped" | "in_doubt";
+            reason: string | null;
+            reply: string | null;
+            attempt: number;
+            connectionId: string | null;
+            connection: string | null;
+            variant: string | null;
+            messageId: string | null;
+            sentAt: string | null;
+            endedAt: string | null;
+            deliveredAt: string | null;
+            openedAt: string | null;
+            clickedAt: string | null;
+            opens: number;
+            clicks: number;
+            bouncedAt: string | null;
+            complainedAt: string | null;
+            unsubscribedAt: string | null;
+        };
+        CampaignExplanation: {
+            email: string;
+            customerId: number | null;
+            /** @enum {string} */
+            verdict: "sent" | "pending" | "sending" | "failed" | "skipped" | "in_doubt" | "would_get" | "excluded" | "not_included" | "unmailable" | "not_in_audience" | "unknown_address";
+            says: string[];
+            targets: {
+                /** @enum {string} */
+                kind: "list" | "segment";
+                id: string;
+                name: string | null;
+                /** @enum {string} */
+                mode: "include" | "exclude";
+                matches: boolean | null;
+                tree: components["schemas"]["ExplainedPart"] | null;
+            }[];
+            suppression: {
+                reason: string;
+                source: string;
+                at: string;
+                cause: string | null;
+                note: string | null;
+            } | null;
+            message: {
+                /** @enum {string} */
+                state: "pending" | "sending" | "sent" | "failed" | "skipped" | "in_doubt";
+                reason: string | null;
+                reply: string | null;
+                attempts: number;
+                connection: string | null;
+                variant: string | null;
+                at: string | null;
+                notBefore: string | null;
+                deliveredAt: string | null;
+                openedAt: string | null;
+                clickedAt: string | null;
+                bouncedAt: string | null;
+                complainedAt: string | null;
+                unsubscribedAt: string | null;
+            } | null;
+        };
+        ExplainedPart: {
+            path: string;
+            holds: boolean;
+            says: string;
+            value: string | null;
+            parts: components["schemas"]["ExplainedPart"][];
+        };
+        AudienceDrift: {
+            frozen: number;
+            frozenAt: string;
+            today: number;
+            join: number;
+            leave: number;
+            unmailable: number;
+        };
         ContentProblem: {
             field: string;
             message: string;
@@ -2138,13 +2685,6 @@ export interface components {
             journey?: string;
             step?: string;
             machine?: boolean;
-        };
-        ExplainedPart: {
-            path: string;
-            holds: boolean;
-            says: string;
-            value: string | null;
-            parts: components["schemas"]["ExplainedPart"][];
         };
         Suppression: {
             email: string;
@@ -3211,6 +3751,37 @@ export interface operations {
             };
         };
     };
+    getCampaignsIdCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getCampaignsIdChecks: {
         parameters: {
             query?: never;
@@ -3238,6 +3809,70 @@ export interface operations {
                             message: string;
                         }[];
                     };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdCompare: {
+        parameters: {
+            query: {
+                with: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignComparison"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdDrift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AudienceDrift"];
                 };
             };
             /** @description Refused or failed */
@@ -3366,15 +4001,80 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["AudienceEstimate"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdEstimateExamples: {
+        parameters: {
+            query: {
+                line: "included" | "duplicates" | "excluded" | "suppressed" | "unsubscribed" | "bounced" | "final";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": {
-                        included: number;
-                        duplicates: number;
-                        excluded: number;
-                        suppressed: number;
-                        unsubscribed: number;
-                        bounced: number;
-                        final: number;
+                        data: {
+                            customerId: number;
+                            email: string;
+                            firstName: string | null;
+                            lastName: string | null;
+                        }[];
                     };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdExplain: {
+        parameters: {
+            query: {
+                email: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignExplanation"];
                 };
             };
             /** @description Refused or failed */
@@ -3675,6 +4375,10 @@ export interface operations {
                 cursor?: string;
                 count?: "true" | "false";
                 state?: "pending" | "sending" | "sent" | "failed" | "skipped" | "in_doubt";
+                reason?: string;
+                connection?: string;
+                variant?: string;
+                engagement?: "opened" | "not_opened" | "clicked" | "not_clicked" | "unsubscribed" | "bounced" | "complained";
                 search?: string;
             };
             header?: never;
@@ -3692,18 +4396,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: {
-                            customerId: number;
-                            email: string;
-                            /** @enum {string} */
-                            state: "pending" | "sending" | "sent" | "failed" | "skipped" | "in_doubt";
-                            reason: string | null;
-                            reply: string | null;
-                            attempt: number;
-                            sentAt: string | null;
-                            openedAt: string | null;
-                            clickedAt: string | null;
-                        }[];
+                        data: components["schemas"]["Recipient"][];
                         nextCursor: string | null;
                         count?: number;
                     };
@@ -3737,41 +4430,164 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        sent: number;
-                        failed: number;
-                        skipped: number;
-                        inDoubt: number;
-                        opened: {
-                            unique: number;
-                            total: number;
-                        };
-                        clicked: {
-                            unique: number;
-                            total: number;
-                        };
-                        unsubscribed: number;
-                        bounced: number;
-                        openRate: number | null;
-                        clickRate: number | null;
-                        clickToOpenRate: number | null;
-                        bounceRate: number | null;
-                        timeline: {
-                            hour: string;
-                            sent: number;
-                            opened: number;
-                            clicked: number;
-                        }[];
-                        links: {
-                            url: string;
-                            clicks: number;
-                            uniqueClicks: number;
-                        }[];
-                        failures: {
-                            reason: string;
-                            count: number;
-                        }[];
-                    };
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdReportClients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportClients"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdReportDomains: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportDomains"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdReportGeography: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportGeography"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdReportLinks: {
+        parameters: {
+            query?: {
+                link?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportLinks"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdReportTimeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportTimeline"];
                 };
             };
             /** @description Refused or failed */

@@ -1,5 +1,5 @@
 import { address, get, post, remove } from '$lib/api/client.ts';
-import type { Campaign, CampaignAction, CampaignRow, Progress, Query, Recipient, Report } from '$lib/api/types.ts';
+import type { Campaign, CampaignAction, CampaignRow, Progress, Query, Recipient, Report, ReportLinks, ReportTimeline } from '$lib/api/types.ts';
 import { Action } from './action.svelte.ts';
 import { LiveStream } from './live.svelte.ts';
 import { Resource, Rows } from './resource.svelte.ts';
@@ -31,6 +31,8 @@ export class Campaigns extends Pages<CampaignRow, Query<'/campaigns'>> {
 export class CampaignDetail extends Resource<Campaign> {
   progress = $state.raw<Progress | null>(null);
   report: Resource<Report>;
+  timeline: Resource<ReportTimeline>;
+  links: Resource<ReportLinks>;
   recipients: Rows<Recipient, Query<'/campaigns/{id}/recipients'>>;
   live = new LiveStream<Progress>((progress) => this.#take(progress));
   running = $derived(this.value?.state === 'running' || this.value?.state === 'paused');
@@ -38,6 +40,8 @@ export class CampaignDetail extends Resource<Campaign> {
   constructor(readonly id: string) {
     super(() => get('/campaigns/{id}', { path: { id } }));
     this.report = new Resource(() => get('/campaigns/{id}/report', { path: { id } }));
+    this.timeline = new Resource(() => get('/campaigns/{id}/report/timeline', { path: { id } }));
+    this.links = new Resource(() => get('/campaigns/{id}/report/links', { path: { id } }));
     this.recipients = new Rows((query) => get('/campaigns/{id}/recipients', { path: { id }, query }));
   }
 
