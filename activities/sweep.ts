@@ -5,9 +5,12 @@ import { expireSignUps } from '../infra/forms/expire.ts';
 import { removeOldFiles } from '../infra/imports/retention.ts';
 import { translating } from './errors.ts';
 
+/** What had been lost, counted: work that had its workflow, a paused campaign for example, is not in it. */
 export interface SweepResult {
   readonly campaigns: number;
   readonly imports: number;
+  /** Exports, bulk actions, sign-ups, removals, searches of kept files. */
+  readonly jobs: number;
   readonly outboxes: number;
 }
 
@@ -16,18 +19,17 @@ export type SweepActivities = ReturnType<typeof createSweepActivities>;
 /** Finds what lost its nudge: Temporal was down, wiped or restored, or a process died between commit and nudge. */
 export function createSweepActivities({ tenants, gateway, logger, config }: Pick<Container, 'tenants' | 'gateway' | 'logger' | 'config'>) {
   return translating({
-    /** Starts a workflow for every running campaign and import (one that has one keeps it) and wakes outboxes with old rows. */
+    /** Starts a workflow for every campaign, import and job that is not over (one that has one keeps it) and wakes outboxes with old rows. */
     async sweep(): Promise<SweepResult> {
-      let campaigns = 0;
-      let imports = 0;
-      let outboxes = 0;
+      const lost = { campaigns: 0, imports: 0, jobs: 0, outboxes: 0 };
+      const count = async (kind: keyof SweepResult, began: Promise<boolean>) => { if (await began) lost[kind] += 1; };
       for (const org of await tenants.list()) {
         if (org.state !== 'active') continue;
         try {
           const found = await tenants.use(org.id, async ({ sql }) => ({
             campaigns: await sql.rows<{ campaignId: string; mailNo: number }>(
               `select c.id as "campaignId", c.mail_no as "mailNo" from campaign c
-                where (c.state in ('running', 'paused') or (c.state = 'cancelled' and c.phase is not null)) and c.updated_at < now() - interval '30 seconds'`,
+                where (c.state in ('scheduled', 'running', 'paused') or (c.state = 'cancelled' and c.phase is not null)) and c.updated_at < now() - interval '30 seconds'`,
             ),
             imports: await sql.rows<{ id: string }>("select id from import_job where state in ('queued', 'validating', 'running') and created_at < now() - interval '30 seconds'"),
             exports: await sql.rows<{ id: string }>("select id from export_job where state in ('queued', 'running') and created_at < now() - interval '30 seconds'"),
@@ -39,32 +41,30 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
             index: await sql.first<{ isBuilding: boolean; isUnchecked: boolean }>(INDEX_STANDING, [org.timezone]),
             isWaiting: (await sql.first("select 1 from outbox where created_at < now() - interval '10 seconds' limit 1")) !== undefined,
           }));
-          for (const campaign of found.campaigns) await gateway.startCampaign({ orgId: org.id, ...campaign });
-          for (const { id } of found.imports) await gateway.startImport({ orgId: org.id, importId: id });
-          for (const { id } of found.exports) await gateway.startExport({ orgId: org.id, exportId: id });
-          for (const { id } of found.bulk) await gateway.startBulk({ orgId: org.id, bulkId: id });
-          for (const { no } of found.signUps) await gateway.startSignUp({ orgId: org.id, signUpNo: no });
-          if (found.isUnsearched) await gateway.startScrub({ orgId: org.id });
+          for (const campaign of found.campaigns) await count('campaigns', gateway.startCampaign({ orgId: org.id, ...campaign }));
+          for (const { id } of found.imports) await count('imports', gateway.startImport({ orgId: org.id, importId: id }));
+          for (const { id } of found.exports) await count('jobs', gateway.startExport({ orgId: org.id, exportId: id }));
+          for (const { id } of found.bulk) await count('jobs', gateway.startBulk({ orgId: org.id, bulkId: id }));
+          for (const { no } of found.signUps) await count('jobs', gateway.startSignUp({ orgId: org.id, signUpNo: no }));
+          if (found.isUnsearched) await count('jobs', gateway.startScrub({ orgId: org.id }));
           await tenants.use(org.id, async ({ sql }) => {
             await expireExports(sql, config, org.id);
             await removeLeftAddressFiles(sql, config, org.id);
             await expireSignUps(sql);
           });
           await tenants.use(org.id, ({ sql }) => removeOldFiles(sql, config, org.id));
-          for (const { id } of found.lists) await gateway.removeList({ orgId: org.id, listId: id });
-          for (const { no } of found.fields) await gateway.removeField({ orgId: org.id, fieldNo: no });
+          for (const { id } of found.lists) await count('jobs', gateway.removeList({ orgId: org.id, listId: id }));
+          for (const { no } of found.fields) await count('jobs', gateway.removeField({ orgId: org.id, fieldNo: no }));
           if (found.isWaiting) gateway.nudgeOutbox(org.id);
           if (found.index?.isBuilding === true) await gateway.startReindex({ orgId: org.id, reason: 'fields' });
           if (found.index?.isUnchecked === true) await gateway.startReconcile({ orgId: org.id });
-          campaigns += found.campaigns.length;
-          imports += found.imports.length;
-          outboxes += found.isWaiting ? 1 : 0;
+          lost.outboxes += found.isWaiting ? 1 : 0;
         } catch (error) {
           // One organization that cannot be reached does not hold up the others.
           logger.warn({ err: error, orgId: org.id }, 'the sweep could not look into an organization');
         }
       }
-      return { campaigns, imports, outboxes };
+      return lost;
     },
   });
 }

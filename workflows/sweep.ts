@@ -11,7 +11,7 @@ const ROUNDS = 60;
 export async function sweepWorkflow(): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const found = await sweep();
-    if (found.campaigns + found.imports + found.outboxes > 0) log.info('the sweep woke what was asleep', { ...found });
+    if (found.campaigns + found.imports + found.jobs + found.outboxes > 0) log.info('the sweep woke what was asleep', { ...found });
     await sleep('1 minute');
   }
   await continueAsNew<typeof sweepWorkflow>();

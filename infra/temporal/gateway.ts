@@ -3,34 +3,34 @@ import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/com
 import { AppError } from '#domain/shared/errors.ts';
 import { messages, queues, workflowIds, type BulkInput, type CampaignInput, type ExportInput, type FieldInput, type ImportInput, type ListInput, type OrganizationInput, type OutboxInput, type ScrubInput, type ReconcileInput, type ReindexInput, type ReindexReason, type SignUpInput } from '../../workflows/contracts.ts';
 
-/** The only way the API and the activities reach Temporal. Starting is idempotent by id. */
+/** The only way the API and the activities reach Temporal. Starting is idempotent by id: `true` says that it began with this call, `false` that it runs already. */
 export interface Gateway {
-  provision(input: OrganizationInput): Promise<void>;
-  startCampaign(input: CampaignInput): Promise<void>;
+  provision(input: OrganizationInput): Promise<boolean>;
+  startCampaign(input: CampaignInput): Promise<boolean>;
   /** Runs an update of a campaign's workflow and waits for its answer. @throws AppError `conflict` with the workflow's reason */
   commandCampaign(input: CampaignInput, command: CampaignCommand): Promise<void>;
   /** Picks the variant for the rest. Errors as `commandCampaign`. */
   pickWinner(input: CampaignInput, variant: number, by: string): Promise<void>;
-  startImport(input: ImportInput): Promise<void>;
+  startImport(input: ImportInput): Promise<boolean>;
   cancelImport(input: ImportInput): Promise<void>;
   /** Has the customer index built again; a build under way hears of the reason and looks again when it is done. */
   startReindex(input: ReindexInput & { readonly reason: ReindexReason }): Promise<void>;
   /** Compares the customer index with the tables and mends it. */
-  startReconcile(input: ReconcileInput): Promise<void>;
+  startReconcile(input: ReconcileInput): Promise<boolean>;
   /** The same, and waits for what was found. */
   reconcile(input: ReconcileInput): Promise<{ readonly differing: number; readonly repaired: number }>;
   /** Takes the members off a list that was deleted, then the list's record goes. */
-  removeList(input: ListInput): Promise<void>;
+  removeList(input: ListInput): Promise<boolean>;
   /** Takes a deleted field's values away, then the field goes. */
-  removeField(input: FieldInput): Promise<void>;
-  startExport(input: ExportInput): Promise<void>;
+  removeField(input: FieldInput): Promise<boolean>;
+  startExport(input: ExportInput): Promise<boolean>;
   cancelExport(input: ExportInput): Promise<void>;
-  startBulk(input: BulkInput): Promise<void>;
+  startBulk(input: BulkInput): Promise<boolean>;
   cancelBulk(input: BulkInput): Promise<void>;
   /** Sends the mail with the link of a sign-up, if nobody does. */
-  startSignUp(input: SignUpInput): Promise<void>;
+  startSignUp(input: SignUpInput): Promise<boolean>;
   /** Has the kept files searched for who was erased, if nobody searches them now. */
-  startScrub(input: ScrubInput): Promise<void>;
+  startScrub(input: ScrubInput): Promise<boolean>;
   /** Has the kept files searched for who was erased, again if somebody does; a lost nudge costs delay only. */
   nudgeScrub(orgId: string): void;
   /** Wakes the organization's outbox, at most once a second per organization and process; a lost nudge costs delay only. */
@@ -63,18 +63,20 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     priority: { fairnessKey: orgId.slice(0, 60) },
   });
 
-  async function start(type: string, workflowId: string, orgId: string, kind: string, entityId: string, input: unknown): Promise<void> {
+  async function start(type: string, workflowId: string, orgId: string, kind: string, entityId: string, input: unknown): Promise<boolean> {
     try {
       await client.workflow.start(type, {
         workflowId,
         taskQueue: queues.engine,
         args: [input],
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+        workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
         ...about(orgId, kind, entityId),
       });
+      return true;
     } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw unavailable(error);
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw unavailable(error);
     }
   }
 

@@ -46,20 +46,22 @@ const OLD = "updated_at = now() - interval '2 minutes'";
 test('a running campaign without a workflow is started again, once', async () => {
   const lost = await campaign(OLD);
   expect(await campaignRun(lost)).toBeUndefined();
-  await sweep();
+  expect(await sweep()).toMatchObject({ campaigns: 1 });
   const run = await campaignRun(lost);
   expect(run).toBeDefined();
-  await sweep();
+  expect(await sweep()).toMatchObject({ campaigns: 0 });
   expect(await campaignRun(lost)).toBe(run);
 });
 
-test('a paused campaign and a cancelled one with its rest to skip are started, all others are left alone', async () => {
-  const [paused, cancelling, fresh, draft, completed, cancelled] = await Promise.all([
-    campaign(`state = 'paused', reason = 'user', ${OLD}`), campaign(`state = 'cancelled', phase = 'sending', ${OLD}`), campaign('updated_at = now()'),
+test('a paused campaign, a scheduled one and a cancelled one with its rest to skip are started, all others are left alone', async () => {
+  const [paused, scheduled, cancelling, fresh, draft, completed, cancelled] = await Promise.all([
+    campaign(`state = 'paused', reason = 'user', ${OLD}`), campaign(`state = 'scheduled', phase = null, scheduled_at = now() + interval '1 day', ${OLD}`), campaign(`state = 'cancelled', phase = 'sending', ${OLD}`), campaign('updated_at = now()'),
     campaign(`state = 'draft', phase = null, ${OLD}`), campaign(`state = 'completed', phase = null, ${OLD}`), campaign(`state = 'cancelled', phase = null, ${OLD}`),
   ]);
-  await sweep();
-  expect(await Promise.all([paused, cancelling].map(campaignRun))).toEqual([expect.any(String), expect.any(String)]);
+  expect(await sweep()).toMatchObject({ campaigns: 3 });
+  expect(await Promise.all([paused, scheduled, cancelling].map(campaignRun))).toEqual(Array.from({ length: 3 }, () => expect.any(String)));
+  // With their workflows they are no lost work, however long they rest.
+  expect(await sweep()).toMatchObject({ campaigns: 0 });
   expect(await Promise.all([fresh, draft, completed, cancelled].map(campaignRun))).toEqual([undefined, undefined, undefined, undefined]);
 });
 
@@ -68,7 +70,8 @@ test('an import that waits without a workflow is started', async () => {
   for (const [id, state] of [[old, 'queued'], [ended, 'completed']]) {
     await sql(`insert into import_job (id, list_name, file_name, file_size, options, state, created_by, created_at) values ($1, '', 'a.csv', 1, '{}', $2, 'Ada', now() - interval '2 minutes')`, [id, state]);
   }
-  await sweep();
+  expect(await sweep()).toMatchObject({ imports: 1 });
+  expect(await sweep()).toMatchObject({ imports: 0 });
   expect(await runOf(workflowIds.import(organization.orgId, old))).toBeDefined();
   expect(await runOf(workflowIds.import(organization.orgId, ended))).toBeUndefined();
   await sql('delete from import_job');
