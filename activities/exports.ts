@@ -8,11 +8,12 @@ import { exportFiles } from '../infra/exports/files.ts';
 import { openExport } from '../infra/exports/rows.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
 import type { ExportInput } from '../workflows/contracts.ts';
+import { alive } from './alive.ts';
 import { translating } from './errors.ts';
 
 export type ExportActivities = ReturnType<typeof createExportActivities>;
 
-/** Searching waits for the index as long as it takes: the heartbeat goes by the clock. */
+/** Searching waits for the index as long as it takes. */
 const HEARTBEAT_MS = 2_000;
 const REPORT_MS = 500;
 /** An export begins again when somebody is erased while it runs; who erases without pause is told. */
@@ -58,32 +59,27 @@ export function createExportActivities({ tenants, gateway, config }: Pick<Contai
      * that says it is there. When somebody was erased meanwhile, what is written may hold her: it is written anew.
      */
     async writeExport({ orgId, exportId }: ExportInput): Promise<{ rows: number }> {
-      const timer = setInterval(() => Context.current().heartbeat(), HEARTBEAT_MS);
-      try {
-        return await tenants.use(orgId, async (tenant) => {
-          const files = exportFiles(config, orgId);
-          await files.make();
-          for (let turn = 0; turn < TURNS; turn++) {
-            const job = await tenant.sql.first<Job>(
-              `update export_job set state = case when state = 'queued' then 'running' else state end, start_over = false, rows_done = case when state = 'completed' then rows_done else 0 end, started_at = coalesce(started_at, now())
-                where id = $1 returning kind, options, state`, [exportId]);
-            if (job?.state === 'completed') return { rows: 0 };
-            if (job?.state !== 'running') throw ended();
-            let made: CsvFile | undefined;
-            try {
-              const { file, rows } = await fill(tenant, exportId, job, (columns) => (made = createCsvFile(files.part(exportId, randomUUID()), columns, job.options.raw)));
-              const size = await file.end();
-              goOn();
-              if (await publish(tenant, exportId, rows, size, () => file.publish(files.file(exportId)))) return { rows };
-            } finally {
-              await made?.discard();
-            }
+      return alive(HEARTBEAT_MS, () => tenants.use(orgId, async (tenant) => {
+        const files = exportFiles(config, orgId);
+        await files.make();
+        for (let turn = 0; turn < TURNS; turn++) {
+          const job = await tenant.sql.first<Job>(
+            `update export_job set state = case when state = 'queued' then 'running' else state end, start_over = false, rows_done = case when state = 'completed' then rows_done else 0 end, started_at = coalesce(started_at, now())
+              where id = $1 returning kind, options, state`, [exportId]);
+          if (job?.state === 'completed') return { rows: 0 };
+          if (job?.state !== 'running') throw ended();
+          let made: CsvFile | undefined;
+          try {
+            const { file, rows } = await fill(tenant, exportId, job, (columns) => (made = createCsvFile(files.part(exportId, randomUUID()), columns, job.options.raw)));
+            const size = await file.end();
+            goOn();
+            if (await publish(tenant, exportId, rows, size, () => file.publish(files.file(exportId)))) return { rows };
+          } finally {
+            await made?.discard();
           }
-          throw new AppError('conflict', 'People were erased all the time while this export ran. Export again when that is over.');
-        });
-      } finally {
-        clearInterval(timer);
-      }
+        }
+        throw new AppError('conflict', 'People were erased all the time while this export ran. Export again when that is over.');
+      }));
     },
 
     /** Writes how the export ended, forgets whom it was about and removes what attempts have left. */

@@ -7,6 +7,7 @@ import { addNewFields } from '../infra/imports/new-fields.ts';
 import { stageFile } from '../infra/imports/staging.ts';
 import { readCatalogue } from '../search/catalogue.ts';
 import type { ImportInput } from '../workflows/contracts.ts';
+import { alive } from './alive.ts';
 import { translating } from './errors.ts';
 
 export type ImportActivities = ReturnType<typeof createImportActivities>;
@@ -39,9 +40,8 @@ export function createImportActivities({ tenants, config, gateway, secrets }: Pi
         const catalogue = await readCatalogue(tenant);
         // Of an earlier attempt, dropped by itself: whoever erases people looks for rows of theirs in it, and would wait for the file to be read.
         await tenant.sql.run(`drop table if exists ${stagingTable(importId)}`);
-        // Indexing millions of rows is one statement: the heartbeat goes by the clock.
-        const alive = setInterval(() => Context.current().heartbeat(), HEARTBEAT_MS);
-        return tenant.sql.transaction(async (tx) => {
+        // Indexing millions of rows is one statement.
+        return alive(HEARTBEAT_MS, () => tenant.sql.transaction(async (tx) => {
           const { rows, skipped, warnings, unknown } = await stageFile(tx, stagingTable(importId), job, { files: importFiles(config, orgId, importId), catalogue, onPiece });
           goOn();
           await addNewFields(tx, job.options, unknown);
@@ -50,7 +50,7 @@ export function createImportActivities({ tenants, config, gateway, secrets }: Pi
               where id = $1 and state in ('validating', 'running')`, [importId, rows, skipped, warnings]);
           if (moved === 0) throw ended();
           return { rows: rows - skipped };
-        }).finally(() => clearInterval(alive));
+        }));
       });
     },
 
