@@ -1,8 +1,8 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { LRUCache } from 'lru-cache';
 import type { Container } from '../../infra/container.ts';
 import { readAgent } from '../../infra/engagement/agent.ts';
 import { openPlaces } from '../../infra/engagement/place.ts';
+import { createDestinations } from '../../infra/mail/destination.ts';
 import type { TrackingIds, TrackingTarget } from '../../infra/mail/tracking-id.ts';
 import { sendPage } from '../http/page.ts';
 import { pages } from './pages.ts';
@@ -18,7 +18,7 @@ const HEADERS = { 'Cache-Control': 'no-store, private', 'Cross-Origin-Resource-P
  */
 export function createEngagementHandler(container: Pick<Container, 'tenants' | 'logger' | 'clock' | 'config'>, ids: TrackingIds, recorder: Recorder): RequestHandler {
   const places = openPlaces(container.config.FERMATA_GEO_CITY_DB);
-  const targets = new LRUCache<string, string>({ max: 10_000 });
+  const destination = createDestinations(container);
 
   async function record(req: Request, type: 'opened' | 'clicked', target: TrackingTarget, link: number | null, found: string | null): Promise<void> {
     const agent = readAgent({ userAgent: req.headers['user-agent'] ?? '', referer: req.headers.referer ?? '' });
@@ -54,21 +54,6 @@ export function createEngagementHandler(container: Pick<Container, 'tenants' | '
     }
     await record(req, 'clicked', target, target.link, null);
     res.writeHead(302, { ...HEADERS, Location: url, 'Content-Length': 0 }).end();
-  }
-
-  /** The stored destination: a click goes where the campaign's author sent it and nowhere else. */
-  async function destination(target: TrackingTarget): Promise<string | undefined> {
-    const key = `${target.orgNo}|${target.mailNo}|${target.link}`;
-    const known = targets.get(key);
-    if (known !== undefined) return known;
-    const found = await container.tenants
-      .useNo(target.orgNo, ({ sql }) => sql.first<{ url: string }>('select url from link where mail_no = $1 and no = $2', [target.mailNo, target.link]))
-      .catch(() => undefined);
-    if (found === undefined) return undefined;
-    // A header holds ASCII alone.
-    const url = found.url.toWellFormed().replace(/[^\x21-\x7e]+/g, encodeURIComponent);
-    targets.set(key, url);
-    return url;
   }
 
   return (req: Request, res: Response, next: NextFunction) => {

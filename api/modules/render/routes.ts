@@ -3,12 +3,22 @@ import { route, type Route } from '../../http/route.ts';
 import { RenderView } from './views.ts';
 
 const CONTENT_LIMIT = 2 * 1_024 * 1_024;
+const line = (max: number) => z.string().max(max, `At most ${max} characters.`).optional();
 
 export const renderRoutes = [
   route({
-    method: 'post', path: '/render', capability: 'campaigns.view', scope: 'campaigns:read', tag: 'campaigns', summary: 'A mail as a person would get it.', bodyLimit: 3 * CONTENT_LIMIT,
+    method: 'post', path: '/render', capability: 'campaigns.view', scope: 'campaigns:read', tag: 'templates', bodyLimit: 3 * CONTENT_LIMIT,
+    summary: 'A mail as a person would get it, with its links and everything that can be said against it.',
     body: z.strictObject({
-      subject: z.string().max(250).default(''), preheader: z.string().max(250).default(''), html: z.string().max(CONTENT_LIMIT).default(''), text: z.string().max(CONTENT_LIMIT).default(''), customerId: z.int().positive().optional(),
+      subject: line(250), preheader: line(250), fromName: line(150), html: line(CONTENT_LIMIT), text: line(CONTENT_LIMIT),
+      /** Whose name, UTM and choices it has; parts that are left out are taken from it. */
+      campaignId: z.uuid().optional(),
+      /** Label of an A/B variant of the campaign. */
+      variant: z.string().regex(/^[A-Z]$/, 'Expected the label of a variant, like A.').optional(),
+      /** Without one the sample person. */
+      customerId: z.int().positive().optional(),
+      /** Other choices of spintax than this person's. */
+      seed: z.int().min(0).max(2_147_483_647).optional(),
     }),
     reply: RenderView,
     handle: ({ org, body, services }) => services.render.render(org, body),

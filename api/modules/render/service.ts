@@ -1,39 +1,70 @@
-import { checkContent } from '#domain/content/check.ts';
-import { textFromHtml } from '#domain/content/text.ts';
-import { clean } from '#domain/content/links.ts';
-import { notFound } from '#domain/shared/errors.ts';
+import { variantLabel } from '#domain/campaign/experiment.ts';
+import { checkMail } from '#domain/content/check.ts';
+import { compileLinkTarget } from '#domain/content/link-target.ts';
+import { completeUtm } from '#domain/content/links.ts';
+import { mailParts, readPart, type MailContent } from '#domain/content/parts.ts';
+import { refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
-import { fieldsOf, withPreheader } from '../../../infra/mail/content.ts';
-import { compilePlan } from '../../../infra/mail/template.ts';
-import { samplePerson } from '../../../infra/mail/test-mail.ts';
+import { compileMail, fieldsOf, type MailSource } from '../../../infra/mail/content.ts';
+import { loadPerson } from '../../../infra/mail/person.ts';
+import { loadMail } from '../../../infra/mail/source.ts';
+import { createTrackingIds } from '../../../infra/mail/tracking-id.ts';
+import type { Tenant } from '../../../infra/tenancy/registry.ts';
 
-export interface RenderInput {
-  readonly subject: string; readonly preheader: string; readonly html: string; readonly text: string; readonly customerId?: number | undefined;
+export interface RenderInput extends Partial<Record<keyof MailContent, string | undefined>> {
+  readonly campaignId?: string | undefined;
+  readonly variant?: string | undefined;
+  readonly customerId?: number | undefined;
+  readonly seed?: number | undefined;
 }
 
 export type RenderService = ReturnType<typeof createRenderService>;
 
-/** Shows a mail as a person would get it, with links as written and nothing recorded. */
-export function createRenderService({ tenants, config }: Container) {
+/** Shows a mail as a person would get it: links as they lead, nothing sent, nothing recorded. */
+export function createRenderService({ tenants, config, secrets, clock }: Container) {
+  const ids = createTrackingIds(secrets);
+
+  /** @throws AppError `invalid` when the campaign or its variant does not exist */
+  async function campaignOf(tenant: Tenant, { campaignId, variant = 'A' }: RenderInput): Promise<MailSource | undefined> {
+    if (campaignId === undefined) return undefined;
+    const row = await tenant.sql.first<{ mailNo: number }>('select mail_no as "mailNo" from campaign where id = $1', [campaignId]);
+    const mail = row === undefined ? undefined : await loadMail(tenant, row.mailNo);
+    if (mail === undefined) throw refuse('campaignId', 'This campaign does not exist.');
+    const source = mail.variants.find((_, i) => variantLabel(i + 1) === variant);
+    if (source === undefined) throw refuse('variant', `This campaign has no variant ${variant}.`);
+    return source;
+  }
+
   return {
     render: (orgId: string, input: RenderInput) =>
-      tenants.use(orgId, async ({ sql }) => {
-        const customFields = await sql.rows<{ key: string }>('select key from custom_field');
-        const { subject, preheader, html, text } = input;
-        const { errors, paths } = checkContent({ subject, preheader, html, text }, new Set(customFields.map((field) => field.key)));
-        let person: Readonly<Record<string, unknown>> = samplePerson;
-        if (input.customerId !== undefined) {
-          const found = await sql.first<Record<string, unknown>>('select email, first_name, last_name, phone, city, country, score, timezone, custom from customer where id = $1', [input.customerId]);
-          if (found === undefined) throw notFound('customer');
-          person = found;
-        }
-        const fields = fieldsOf(person, paths);
-        const tokens = { unsubscribe: 'preview' };
-        const show = (source: string, place: 'html' | 'text' | 'header') =>
-          compilePlan(clean(source), { place, trackUrl: `${config.FERMATA_BASE_URL.replace(/\/$/, '')}/api/track`, encoded: false }).render(fields, tokens);
+      tenants.use(orgId, async (tenant) => {
+        const { org, sql } = tenant;
+        const stored = await campaignOf(tenant, input);
+        const person = await loadPerson(sql, input.customerId);
+        const customFields = await sql.rows<{ key: string }>('select key from custom_field where not removing');
+        const content = Object.fromEntries(mailParts.map((part) => [part, input[part] ?? stored?.[part] ?? ''])) as unknown as MailContent;
+        const source: MailSource = {
+          ...(stored ?? {
+            orgNo: org.no, orgSlug: org.slug, mailNo: 0, fromEmail: '', replyTo: '', tracking: { opens: true, clicks: true },
+            utm: completeUtm({}, { orgSlug: org.slug, name: '' }),
+            context: { organization: { name: org.name, address: org.postalAddress }, campaign: { name: '' }, timezone: org.timezone },
+          }),
+          ...content,
+        };
+        const mail = compileMail(source, { ids, baseUrl: config.FERMATA_BASE_URL, preview: true });
+        const fields = fieldsOf(person.row, mail.paths);
+        const shown = mail.show({ ordinal: 0, customerId: input.seed ?? person.customerId, email: String(person.row['email']), fields }, clock.now());
+        const { errors, warnings, paths } = checkMail(content, { customKeys: new Set(customFields.map((field) => field.key)), at: 'save' });
         return {
-          subject: show(subject, 'header'), html: show(withPreheader(html, preheader), 'html'), text: show(text.trim() === '' ? textFromHtml(html) : text, 'text'),
-          problems: errors.map(({ field, message, line }) => ({ field, message, line })), tags: [...paths],
+          ...shown,
+          problems: [...errors.map((problem) => ({ ...problem, severity: 'error' as const })), ...warnings.map((problem) => ({ ...problem, severity: 'warning' as const }))],
+          tags: [...paths],
+          links: [
+            ...mail.links.map((link) => ({ written: link.written, url: link.hasTags ? compileLinkTarget(link.url)(fields) : link.url, tracked: source.tracking.clicks })),
+            ...mail.exemptLinks.map((url) => ({ written: url, url, tracked: false })),
+          ],
+          sizeBytes: Buffer.byteLength(shown.html),
+          choices: mailParts.reduce((sum, part) => sum + readPart(part, content[part]).choices, 0),
         };
       }),
   };

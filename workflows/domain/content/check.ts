@@ -1,65 +1,98 @@
-import type { FieldError } from '../shared/errors.ts';
-import { parseTemplate, type Condition, type Operand, type Piece } from './language.ts';
+import { standardFields } from '../customer/fields.ts';
+import { scanHtml } from './html.ts';
+import { parseTemplate, usesOf } from './language.ts';
+import { MAX_LINKS, prepareLinks, systemLinks } from './links.ts';
+import { mailParts, readPart, type MailContent, type MailPart } from './parts.ts';
+import { appearanceOf, linkProblemsOf } from './check-html.ts';
+import { wordingOf } from './check-words.ts';
 
-/** Fields every customer has; custom fields come as `custom.<key>`. */
-export const standardFields = ['email', 'first_name', 'last_name', 'phone', 'city', 'country', 'score', 'timezone'] as const;
-/** What the system fills in. */
-export const systemFields = ['unsubscribe_url'] as const;
+/** Something about a mail, with where it stands. */
+export interface ContentProblem {
+  readonly field: MailPart;
+  readonly message: string;
+  /** In the part as it is written, both from 1; null when it concerns all of it. */
+  readonly line: number | null;
+  readonly column: number | null;
+}
 
-export interface ContentProblems {
-  readonly errors: readonly (FieldError & { readonly line: number })[];
+export interface ContentReport {
+  readonly errors: readonly ContentProblem[];
+  readonly warnings: readonly ContentProblem[];
   /** Fields the content reads, each once. */
   readonly paths: readonly string[];
 }
 
+export interface CheckContext {
+  /** Keys of the organization's custom fields. */
+  readonly customKeys: ReadonlySet<string>;
+  /** An unknown field is a warning while a draft is written and an error when it is launched. */
+  readonly at: 'save' | 'launch';
+  /** The HTML as its author wrote it, when `html` was made from it: tags are looked for there. */
+  readonly written?: string;
+}
+
+/** What a campaign's mail may say of its sender. */
+const senderPaths = ['organization.name', 'organization.address', 'campaign.name', 'now'];
+
+/** HTML above this is cut off by Gmail, with the unsubscribe link. */
+const CLIPPED_ABOVE = 102 * 1_024;
+
 /**
- * Finds what is wrong with merge tags: unreadable tags, and fields that do not exist unless `default` is given.
- * @param parts source by field name, like `{ subject, html }`
- * @param customKeys keys of the organization's custom fields
+ * Everything that can be said about a mail without sending it. Errors stand against a launch, warnings inform.
+ * Empty parts are nobody's problem here: whoever launches knows which are wanted.
  */
-export function checkContent(parts: Readonly<Record<string, string>>, customKeys: ReadonlySet<string>): ContentProblems {
-  const errors: (FieldError & { line: number })[] = [];
+export function checkMail(content: MailContent, context: CheckContext): ContentReport {
+  const errors: ContentProblem[] = [];
+  const warnings: ContentProblem[] = [];
   const paths = new Set<string>();
-  for (const [field, source] of Object.entries(parts)) {
-    const template = parseTemplate(source);
-    for (const problem of template.problems) errors.push({ field, message: `Line ${problem.line}: ${problem.message}`, line: problem.line });
+  const add = (to: ContentProblem[], field: MailPart, message: string, place: { line: number; column: number } | null = null) => {
+    to.push({ field, message: place === null ? message : `${placeIn(field, place)}: ${message}`, line: place?.line ?? null, column: place?.column ?? null });
+  };
+  for (const field of mailParts) {
+    const { marked, problems } = readPart(field, field === 'html' ? (context.written ?? content.html) : content[field]);
+    const template = parseTemplate(marked);
+    for (const problem of [...problems, ...template.problems].sort((a, b) => a.line - b.line || a.column - b.column)) add(errors, field, problem.message, problem);
     for (const use of usesOf(template.pieces)) {
       paths.add(use.path);
-      if (exists(use.path, customKeys) || use.hasDefault) continue;
-      errors.push({ field, line: use.line, message: `Line ${use.line}: there is no field ${use.path}. Correct the name, or give a default: {{ ${use.path} | default: "…" }}.` });
+      if (exists(use.path, context.customKeys) || use.hasDefault) continue;
+      add(context.at === 'launch' ? errors : warnings, field, `There is no field ${use.path}. Correct the name, or give a default: {{ ${use.path} | default: "…" }}.`, use);
     }
   }
-  return { errors, paths: [...paths] };
+  checkUnsubscribe(content, (field, message) => add(errors, field, message));
+  const tokens = scanHtml(content.html);
+  const written = context.written ?? content.html;
+  for (const { message, isError, ...place } of linkProblemsOf(written, context.written === undefined ? tokens : scanHtml(written))) add(isError ? errors : warnings, 'html', message, place);
+  const { links } = prepareLinks(readPart('html', content.html).marked, readPart('text', content.text).marked, {});
+  if (links.length >= MAX_LINKS) add(errors, 'html', `More than ${MAX_LINKS - 1} different links; no more can be told apart.`);
+  const size = byteLength(content.html);
+  if (size > CLIPPED_ABOVE) add(warnings, 'html', `The HTML has ${Math.ceil(size / 1_024)} kB. Gmail cuts off what is above 102 kB, the unsubscribe link too.`);
+  for (const message of appearanceOf(content.html, tokens, context.written === undefined)) add(warnings, 'html', message);
+  for (const { field, message } of wordingOf(content, tokens)) add(warnings, field, message);
+  return { errors, warnings, paths: [...paths] };
+}
+
+function checkUnsubscribe({ html, text }: MailContent, error: (field: MailPart, message: string) => void): void {
+  const tag = /\{\{-?\s*unsubscribe_url\b/;
+  if (html.trim() !== '' && !tag.test(html)) error('html', 'The HTML needs a link to {{ unsubscribe_url }}.');
+  if (text.trim() !== '' && !tag.test(text)) error('text', 'The text needs {{ unsubscribe_url }} too.');
 }
 
 function exists(path: string, customKeys: ReadonlySet<string>): boolean {
-  if ((standardFields as readonly string[]).includes(path) || (systemFields as readonly string[]).includes(path)) return true;
+  if (Object.hasOwn(standardFields, path) || senderPaths.includes(path) || (systemLinks as readonly string[]).includes(path)) return true;
   return path.startsWith('custom.') && customKeys.has(path.slice(7));
 }
 
-/** Every field a template reads, with where, and whether a missing value is provided for. */
-export function* usesOf(pieces: readonly Piece[]): Generator<{ path: string; line: number; hasDefault: boolean }> {
-  let line = 1;
-  for (const piece of pieces) {
-    if (piece.kind === 'output') {
-      line = piece.line;
-      const hasDefault = piece.filters.some((filter) => filter.name === 'default');
-      if ('path' in piece.operand) yield { path: piece.operand.path, line, hasDefault };
-    } else if (piece.kind === 'branch') {
-      for (const arm of piece.arms) {
-        if (arm.when !== null) for (const path of conditionPaths(arm.when)) yield { path, line, hasDefault: false };
-        yield* usesOf(arm.pieces);
-      }
-    }
-  }
+function placeIn(field: MailPart, { line, column }: { readonly line: number; readonly column: number }): string {
+  return field === 'html' || field === 'text' ? `Line ${line}, column ${column}` : `Character ${column}`;
 }
 
-function* conditionPaths(condition: Condition): Generator<string> {
-  const of = (operand: Operand): string[] => ('path' in operand ? [operand.path] : []);
-  if (condition.kind === 'truthy') yield* of(condition.operand);
-  else if (condition.kind === 'compare') yield* [...of(condition.left), ...of(condition.right)];
-  else {
-    yield* conditionPaths(condition.left);
-    yield* conditionPaths(condition.right);
+/** Bytes in UTF-8. */
+function byteLength(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    // Each half of a surrogate pair stands for two of its four bytes.
+    if (code > 0x7f) bytes += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1;
   }
+  return bytes;
 }

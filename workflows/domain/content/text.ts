@@ -1,18 +1,68 @@
-/** Plain text from HTML, for mails whose author wrote none: block ends become lines, links keep their address. */
-export function textFromHtml(html: string): string {
-  return html
-    .replaceAll(/<(style|script|head|title)\b[\s\S]*?<\/\1\s*>/gi, '')
-    .replaceAll(/<!--[\s\S]*?-->/g, '')
-    .replaceAll(/\s+/g, ' ')
-    .replaceAll(/<a\b[^>]*?\bhref\s*=\s*["']([^"']*)["'][^>]*>([\s\S]*?)<\/a\s*>/gi, (_, address: string, label: string) => {
-      const words = label.replaceAll(/<[^>]*>/g, '').trim();
-      if (words === '' || words === address) return address;
-      return address.startsWith('#') || address === '' ? words : `${words} (${address})`;
-    })
-    .replaceAll(/<li\b[^>]*>/gi, '\n- ')
-    .replaceAll(/<br\s*\/?>|<\/(p|div|h[1-6]|tr|li|ul|ol|table|blockquote)\s*>/gi, '\n')
-    .replaceAll(/<[^>]*>/g, '')
-    .replaceAll('&nbsp;', ' ').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&')
-    .replaceAll(/[ \t]+\n/g, '\n').replaceAll(/\n[ \t]+/g, '\n').replaceAll(/\n{3,}/g, '\n\n')
-    .trim();
+import { decodeEntities, scanHtml, type HtmlToken } from './html.ts';
+import { linkMarks } from './links.ts';
+import { SIGN_GUARD } from './spintax.ts';
+
+type Tag = Extract<HtmlToken, { kind: 'tag' }>;
+
+/** Elements with an empty line around them, and those that only begin a new one. */
+const paragraphs = new Set(['p', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'ul', 'ol', 'table', 'blockquote', 'pre']);
+const lines = new Set(['div', 'tr', 'li', 'section', 'article', 'header', 'footer', 'center', 'dd', 'dt', 'caption']);
+const unseen = new Set(['head', 'title']);
+/** Breaks between blocks, however many end and begin in one place; a source cannot hold these characters. */
+const LINE = '\u0001';
+const PARAGRAPH = '\u0002';
+
+/**
+ * Plain text from HTML, for mails whose author wrote none: block ends become lines, links keep their address, pictures
+ * their words. Merge tags and choices stay what they are.
+ * @param html its choices and links may be marked already
+ * @param written address of a marked link as its author wrote it
+ */
+export function textFromHtml(html: string, written: (no: number) => string = () => ''): string {
+  const out: string[] = [];
+  let link: { readonly address: string; readonly from: number } | null = null;
+  let hiddenIn: string | null = null;
+  for (const token of scanHtml(html)) {
+    if (token.kind === 'raw' || token.isHidden) continue;
+    if (hiddenIn !== null) {
+      if (token.kind === 'tag' && token.isClosing && token.name === hiddenIn) hiddenIn = null;
+    } else if (token.kind === 'text') out.push(readable(html.slice(token.from, token.to).replaceAll(/\s+/g, ' ')));
+    else if (unseen.has(token.name) && !token.isClosing) hiddenIn = token.name;
+    else if (token.name === 'a') {
+      if (link !== null) out.splice(link.from, Infinity, closeLink(out.slice(link.from).join(''), link.address, written));
+      link = token.isClosing ? null : { address: valueOf(html, token, 'href').trim(), from: out.length };
+    } else out.push(inText(html, token));
+  }
+  return out.join('').replaceAll(/ {2,}/g, ' ')
+    .replaceAll(/[ \u0001\u0002]*[\u0001\u0002][ \u0001\u0002]*/g, (breaks) => (breaks.includes(PARAGRAPH) ? '\n\n' : '\n'))
+    .replaceAll(' \n', '\n').replaceAll('\n ', '\n').replaceAll(/\n{3,}/g, '\n\n').trim();
+}
+
+function inText(html: string, tag: Tag): string {
+  const { name, isClosing } = tag;
+  if (name === 'img') return readable(valueOf(html, tag, 'alt'));
+  if (name === 'br') return '\n';
+  if (name === 'hr') return `${PARAGRAPH}---${PARAGRAPH}`;
+  if (name === 'li' && !isClosing) return `${LINE}- `;
+  if (paragraphs.has(name)) return PARAGRAPH;
+  if (lines.has(name)) return LINE;
+  return name === 'td' || name === 'th' ? ' ' : '';
+}
+
+function closeLink(inner: string, address: string, written: (no: number) => string): string {
+  const label = inner.replaceAll(/\s+/g, ' ').trim();
+  const own = decodeEntities(address.replaceAll(linkMarks, (_mark, no: string) => written(Number(no))));
+  if (own.startsWith('#') || own === '') return label;
+  return label === '' || label === own ? decodeEntities(address) : `${label} (${decodeEntities(address)})`;
+}
+
+function valueOf(html: string, tag: Tag, name: string): string {
+  const attribute = tag.attributes.find((each) => each.name === name);
+  return attribute === undefined ? '' : html.slice(attribute.from, attribute.to);
+}
+
+/** Character references as characters; a brace written as one means itself. */
+function readable(text: string): string {
+  if (!text.includes('&')) return text;
+  return text.split(/(&[^;\s]{1,10};)/).map((part, i) => (i % 2 === 1 ? decodeEntities(part).replaceAll(/[{|}]/g, `$&${SIGN_GUARD}`) : part)).join('');
 }

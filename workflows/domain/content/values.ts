@@ -1,8 +1,11 @@
-import type { Condition, Filter, Operand, Piece } from './language.ts';
+import type { Condition, Filter, Operand } from './expressions.ts';
+import type { Piece } from './language.ts';
 
 export type Value = string | number | boolean | null | undefined;
-/** A person's fields by path, like `first_name` or `custom.plan`. Own keys only: `constructor` is a missing field. */
-export type Fields = ReadonlyMap<string, Value>;
+/** A person's fields by path, like `first_name` or `custom.plan`: a Map, or what looks like one. Own keys only: `constructor` is a missing field. */
+export interface Fields {
+  get(path: string): Value;
+}
 
 /** Longest text one value may put into a mail; the rest is cut. */
 const MAX_VALUE_LENGTH = 10_000;
@@ -68,7 +71,7 @@ function compare(left: Value, operator: string, right: Value): boolean {
 const months = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
 const weekdays = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 
-/** strftime letters Y m d e B b A a H M S y on a date's UTC parts; what is no date prints as it came. */
+/** strftime letters Y y m d e B b A a H I p M S on a date's own parts, `%-d` without its zero; what is no date prints as it came. */
 function formatDate(value: Value, format: string): Value {
   const parts = typeof value === 'string' ? /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?/.exec(value) : null;
   if (parts === null) return value;
@@ -77,9 +80,12 @@ function formatDate(value: Value, format: string): Value {
   const weekday = weekdays[dayOfWeek(Number(year), Number(month), Number(day))] ?? '';
   const letters: Record<string, string> = {
     Y: year, y: year.slice(2), m: month, d: day, e: String(Number(day)), B: monthName, b: monthName.slice(0, 3),
-    A: weekday, a: weekday.slice(0, 3), H: hour, M: minute, S: second, '%': '%',
+    A: weekday, a: weekday.slice(0, 3), H: hour, I: String(((Number(hour) + 11) % 12) + 1).padStart(2, '0'), p: Number(hour) < 12 ? 'AM' : 'PM', M: minute, S: second, '%': '%',
   };
-  return format.replaceAll(/%([A-Za-z%])/g, (whole, letter: string) => letters[letter] ?? whole);
+  return format.replaceAll(/%(-?)([A-Za-z%])/g, (whole, bare: string, letter: string) => {
+    const text = letters[letter];
+    return text === undefined ? whole : bare === '' ? text : text.replace(/^0(?=\d)/, '');
+  });
 }
 
 /** Sakamoto's method; 0 is Sunday. */
