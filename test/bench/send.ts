@@ -72,9 +72,9 @@ process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
 /** The ceiling of this machine: the same sessions and mail of the same size, made beforehand, without a ledger. */
 async function blast(count: number): Promise<number> {
   const mail = compileMail(
-    { orgNo: 1, orgSlug: 'bench', mailNo: 1, subject: 'Hello', preheader: '', fromName: 'Shop', fromEmail: 'limit@shop.example', replyTo: '', html, text: '', tracking: { opens: true, clicks: true }, utm: {} },
+    { orgNo: 1, orgSlug: 'bench', mailNo: 1, subject: 'Hello', preheader: '', fromName: 'Shop', fromEmail: 'limit@shop.example', replyTo: '', html, text: '', tracking: { opens: true, clicks: true }, utm: {}, context: { organization: { name: 'Bench', address: '' }, campaign: { name: 'Bench' }, timezone: 'UTC' } },
     { ids: createTrackingIds(organization.container.secrets), baseUrl: 'http://localhost:3000' },
-  ).render({ ordinal: 1, email: 'limit@example.com', fields: new Map() }, Date.now());
+  ).render({ ordinal: 1, customerId: 1, email: 'limit@example.com', fields: new Map() }, Date.now());
   const open = () => openSmtpSession({ host, port: Number(port), secure: 'none', username: '', password: '', allowPrivate: true });
   let left = count;
   const startedAt = performance.now();
