@@ -29,8 +29,6 @@ export interface Facts {
   readonly state: CampaignState;
   readonly frozenAt: Date | null;
   readonly scheduledAt: Date | null;
-  /** Whether she is among those recipients of an earlier campaign whom this one is limited to. */
-  readonly isInRestriction: boolean;
   readonly customer: { readonly email: string; readonly createdAt: Date; readonly isMailable: boolean } | null;
   readonly targets: readonly { readonly kind: 'list' | 'segment'; readonly name: string | null; readonly mode: 'include' | 'exclude'; readonly matches: boolean | null }[];
   readonly suppression: { readonly reason: string; readonly source: string; readonly at: Date; readonly cause: string | null; readonly note: string | null } | null;
@@ -64,7 +62,6 @@ function ofToday(facts: Facts): Answer {
     return { verdict: 'not_included', says: [targets.length === 0 ? 'No list or segment is included yet.' : `She is in none of what is included: ${named(targets)}.`, ...suppressed(facts)] };
   }
   if (excluded.length > 0) return { verdict: 'excluded', says: [`She is included by ${named(included)} and excluded by ${named(excluded)}.`, ...suppressed(facts)] };
-  if (!facts.isInRestriction) return { verdict: 'excluded', says: [`She is included by ${named(included)}, but not among those recipients of the earlier campaign whom this one is for.`, ...suppressed(facts)] };
   if (!(facts.customer?.isMailable ?? false)) return { verdict: 'unmailable', says: [`She is included by ${named(included)}, but gets no mail.`, ...suppressed(facts)] };
   const when = facts.state === 'scheduled' && facts.scheduledAt !== null ? ` The audience is frozen on ${time(facts, facts.scheduledAt)}.` : '';
   return { verdict: 'would_get', says: [`She would get it: included by ${named(included)}.${when}`] };

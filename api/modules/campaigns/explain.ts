@@ -30,14 +30,14 @@ export function createCampaignExplanationService({ tenants, gateway, secrets }: 
       const campaign = await findReported(sql, id);
       const key = emailKey(email);
       if (key === null) throw refuse('email', 'Expected an address like ada@example.com.');
-      const settings = (await sql.first<Settings>('select targets, restriction, frozen_at as "frozenAt", scheduled_at as "scheduledAt" from campaign where id = $1', [id]))!;
+      const settings = (await sql.first<Settings>('select targets, frozen_at as "frozenAt", scheduled_at as "scheduledAt" from campaign where id = $1', [id]))!;
       const customer = await readCustomer(tenant, { emailKey: key });
-      const [suppression, message, targets, isInRestriction] = await Promise.all([
+      const [suppression, message, targets] = await Promise.all([
         readSuppression(sql, key, hashOf), customer === null ? null : readMessage(sql, campaign.mailNo, customer.document.id),
-        readTargets(tenant, settings.targets, customer), customer === null ? true : fitsRestriction(sql, settings.restriction, customer.document.id),
+        readTargets(tenant, settings.targets, customer),
       ]);
       const facts: Facts = {
-        zone: org.timezone, state: campaign.state, frozenAt: settings.frozenAt, scheduledAt: settings.scheduledAt, isInRestriction, targets, suppression, message,
+        zone: org.timezone, state: campaign.state, frozenAt: settings.frozenAt, scheduledAt: settings.scheduledAt, targets, suppression, message,
         customer: customer === null ? null : { email: customer.email, createdAt: new Date(customer.document.created_at), isMailable: customer.document.mailable },
       };
       const { verdict, says } = sayWhy(facts);
@@ -64,7 +64,6 @@ export function createCampaignExplanationService({ tenants, gateway, secrets }: 
 
 interface Settings {
   readonly targets: readonly CampaignTarget[];
-  readonly restriction: { readonly campaignId: string; readonly which: 'unsent' | 'unopened' } | null;
   readonly frozenAt: Date | null;
   readonly scheduledAt: Date | null;
 }
@@ -103,12 +102,6 @@ async function readTargets(tenant: Tenant, targets: readonly CampaignTarget[], c
     const tree = explainRule(found.rule, customer.document, context, customer.shown);
     return { ...about, matches: tree.holds, tree: toPartView(tree) };
   }));
-}
-
-async function fitsRestriction(sql: Sql, restriction: Settings['restriction'], customerId: number): Promise<boolean> {
-  if (restriction === null) return true;
-  const which = restriction.which === 'unsent' ? 'm.state in (3, 5)' : 'm.state = 2 and m.first_opened_at is null';
-  return (await sql.first(`select 1 from campaign c join message m on m.mail_no = c.mail_no where c.id = $1 and m.customer_id = $2 and ${which}`, [restriction.campaignId, customerId])) !== undefined;
 }
 
 const PAGE = 50_000;

@@ -8,7 +8,7 @@ import {
 
 const params = z.strictObject({ id: z.uuid() });
 const shared = { method: 'get', capability: 'reports.view', scope: 'reports:read', tag: 'reports' } as const;
-const ids = z.string().max(400).transform((text) => text.split(',').map((id) => id.trim())).pipe(z.array(z.uuid('Expected ids of campaigns, separated by commas.')).max(20));
+const ids = z.string().max(400).transform((text) => text.split(',').map((id) => id.trim()).filter((id) => id !== '')).pipe(z.array(z.uuid('Expected ids of campaigns, separated by commas.')).max(20));
 
 export const campaignReportRoutes = [
   route({ ...shared, path: '/campaigns/:id/report', summary: 'The report in numbers: metrics, rates, connections, variants, failures, machines.', params, reply: ReportView,
