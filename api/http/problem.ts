@@ -97,10 +97,10 @@ function fieldPath(path: readonly PropertyKey[]): string {
 
 function sentence(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.includes('received undefined')) return 'This field is required.';
+  if (!isUnworded(issue.message)) return issue.message;
   if (issue.code === 'too_small' && issue.origin === 'string' && issue.minimum === 1) return 'This field must not be empty.';
   if (issue.code === 'too_big' && issue.origin === 'string') return `At most ${String(issue.maximum)} characters.`;
   if (issue.code === 'too_small' && issue.origin === 'string') return `At least ${String(issue.minimum)} characters.`;
-  if (!isUnworded(issue.message)) return issue.message;
   switch (issue.code) {
     case 'invalid_type':
       return `Expected ${named(issue.expected)}, got ${named(/received (\S+)$/.exec(issue.message)?.[1] ?? 'something else')}.`;

@@ -77,21 +77,21 @@ describe('a sign-up form', () => {
     await clean();
     await dialog.getByLabel('Name').fill('Newsletter on the website');
     await dialog.getByRole('button', { name: 'Add list' }).click();
-    await page.keyboard.type('Newsletter');
+    await page.getByPlaceholder('Find').fill('Newsletter');
     await page.getByRole('option', { name: 'Make the list “Newsletter”' }).waitFor();
     await page.keyboard.press('Enter');
     await dialog.getByRole('button', { name: 'Remove Newsletter' }).waitFor();
     await dialog.getByRole('button', { name: 'Create' }).click();
     await page.waitForURL(/\/customers\/forms\/[0-9a-f-]{36}$/);
-    await preview().getByRole('heading', { name: 'Newsletter on the website' }).waitFor();
+    await preview().getByRole('heading', { name: 'News from Northwind' }).waitFor();
     await preview().getByText('I would like mail from Northwind.').waitFor();
     await clean();
   });
 
   test('shows what is written at once, names what is wrong, and is saved by keyboard', async () => {
-    await page.getByLabel('Title').fill('News from Northwind');
+    await page.getByLabel('Title').fill('Letters from Northwind');
     await page.getByLabel('Introduction').fill('Once a month.\n\nSee https://northwind.example for more.');
-    await preview().getByRole('heading', { name: 'News from Northwind' }).waitFor();
+    await preview().getByRole('heading', { name: 'Letters from Northwind' }).waitFor();
     await preview().getByRole('link', { name: 'https://northwind.example' }).waitFor();
     for (const name of ['First name', 'Shoe size']) {
       await button('Add field').click();
@@ -122,7 +122,7 @@ describe('a sign-up form', () => {
     await page.getByText('Form saved.').waitFor();
     await page.getByTestId('save-state').getByText('Saved').waitFor();
     await page.reload();
-    expect(await page.getByLabel('Title').inputValue()).toBe('News from Northwind');
+    expect(await page.getByLabel('Title').inputValue()).toBe('Letters from Northwind');
   });
 
   test('keeps what two people change, and asks before changes are lost', async () => {
@@ -152,7 +152,7 @@ describe('a sign-up form', () => {
     const link = (await page.getByRole('region', { name: 'Link' }).locator('pre').textContent())!;
     await clean();
     await reader.goto(link);
-    await reader.getByRole('heading', { name: 'News from Northwind' }).waitFor();
+    await reader.getByRole('heading', { name: 'Letters from Northwind' }).waitFor();
     await clean(reader);
     await reader.getByLabel('Email').fill('ada@example.com');
     await reader.getByRole('button', { name: 'Join' }).click();
@@ -248,7 +248,7 @@ describe('a sign-up form', () => {
     }
     await page.goto(`${app.baseUrl}/customers/forms/${id}`);
     await tab('Preview');
-    await preview().getByRole('heading', { name: 'News from Northwind' }).waitFor();
+    await preview().getByRole('heading', { name: 'Letters from Northwind' }).waitFor();
     await page.keyboard.press('Control+k');
     await page.getByRole('dialog', { name: 'Search' }).getByRole('combobox').fill('New Form');
     await page.keyboard.press('Enter');

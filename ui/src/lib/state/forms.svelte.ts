@@ -25,8 +25,8 @@ export class Forms extends Pages<SignUpForm, Query<'/forms'>> {
     super((query) => get('/forms', { query }));
   }
 
-  create = new Action((name: string, lists: readonly Chosen[], doubleOptIn: boolean, consentText: string) =>
-    post('/forms', { body: { name: name.trim(), listIds: lists.map((list) => list.id), doubleOptIn, consentText } }));
+  create = new Action((name: string, lists: readonly Chosen[], rest: Pick<SignUpForm, 'doubleOptIn' | 'title' | 'consentText'>) =>
+    post('/forms', { body: { ...rest, name: name.trim(), listIds: lists.map((list) => list.id) } }));
   enable = new Action(async (form: SignUpForm, enabled: boolean) => {
     const changed = await switchForm(form, enabled);
     this.replace((row) => row.id === form.id, changed);

@@ -31,6 +31,7 @@ export const common = {
   notFoundDetail: 'It may have been deleted, or it belongs to another organization.',
   toDashboard: 'Go to the dashboard',
   typeToConfirm: (name: string) => `Type “${name}” to confirm`,
+  problems: (size: number) => `${size} things are missing or wrong.`,
   noMatches: 'Nothing matches',
   noMatchesDetail: 'Try fewer words, or clear the filters.',
   clearFilters: 'Clear filters',

@@ -14,7 +14,7 @@ export const forms = {
   moreLists: (first: string, others: number) => `${first} and ${count(others)} more`,
   signUps: 'Sign-ups',
   confirmed: 'Confirmed',
-  confirmedOf: (confirmed: number, all: number) => `${count(confirmed)} of ${signUps(all)} confirmed`,
+  confirmedOf: (confirmed: number, all: number) => (all === 0 ? 'No sign-ups yet' : `${count(confirmed)} of ${signUps(all)} confirmed`),
   state: 'State',
   enabled: 'Enabled',
   disabled: 'Disabled',
@@ -30,6 +30,7 @@ export const forms = {
     lists: 'Lists they join',
     doubleOptIn: 'Double opt-in',
     made: (name: string) => `Form “${name}” made.`,
+    title: (organization: string) => `News from ${organization}`,
     consent: (organization: string) => `I would like mail from ${organization}. I can unsubscribe at any time.`,
   },
   listsField: {
@@ -63,7 +64,7 @@ export const forms = {
   },
 
   edit: {
-    basics: 'Form', asked: 'What it asks', words: 'What it says', after: 'After the sign-up', confirmation: 'Confirmation',
+    basics: 'Basics', asked: 'What it asks', words: 'What it says', after: 'After the sign-up', confirmation: 'Confirmation',
     title: 'Title', titleHelp: 'The heading of the page. Empty: the name of the form.',
     intro: 'Introduction', introHelp: 'What people get and how often. An empty line begins a paragraph, web addresses become links.',
     consent: 'Consent', consentHelp: 'People tick a box beside these words; they are kept with every sign-up. Empty: no box.',
@@ -81,7 +82,7 @@ export const forms = {
     add: 'Add field', find: 'Find a field', remove: (field: string) => `Remove ${field}`,
     move: (field: string) => `Move ${field}`, moveHelp: 'Drag, or press the arrow up or down key.', moved: (field: string, place: number, all: number) => `${field} is now ${place} of ${all}.`,
     more: 'Fields people leave empty keep what you know already.',
-    box: 'shown as a box to tick', full: 'A form asks for at most 30 fields.',
+    box: 'a box to tick', full: 'A form asks for at most 30 fields.',
   },
 
   preview: {
