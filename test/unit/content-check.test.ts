@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { checkMail, type CheckContext } from '#domain/content/check.ts';
+import { checkMail, sayProblem, type CheckContext, type ContentProblem } from '#domain/content/check.ts';
 import type { MailContent } from '#domain/content/parts.ts';
 
 const long = 'A text that is long enough to be read while pictures are off, with what matters said in words. '.repeat(2);
 const unsubscribe = '<a href="{{ unsubscribe_url }}">Unsubscribe</a>';
 function check(content: Partial<MailContent>, context: Partial<CheckContext> = {}) {
   const report = checkMail({ subject: '', preheader: '', fromName: '', html: '', text: '', ...content }, { customKeys: new Set(['plan', 'größe']), at: 'launch', ...context });
-  const words = (problems: readonly { field: string; message: string }[]) => problems.map(({ field, message }) => `${field}: ${message}`);
+  const words = (problems: readonly ContentProblem[]) => problems.map((problem) => `${problem.field}: ${sayProblem(problem)}`);
   return { errors: words(report.errors), warnings: words(report.warnings), paths: report.paths };
 }
 const inHtml = (html: string) => check({ html: html + long + unsubscribe });

@@ -1,6 +1,6 @@
 import PostalMime from 'postal-mime';
 import { expect, test } from 'vitest';
-import { checkMail } from '#domain/content/check.ts';
+import { checkMail, sayProblem } from '#domain/content/check.ts';
 import { prepareLinks } from '#domain/content/links.ts';
 import { compileMail, fieldsOf, type MailSource } from '../../infra/mail/content.ts';
 import { createTrackingIds } from '../../infra/mail/tracking-id.ts';
@@ -99,7 +99,7 @@ test.each([
 test('what is wrong with a template is said with its line', () => {
   const html = 'a\n{% for x in y %}\n{{ frist_name }}\n{{ nick | default: "x" }} {{ unsubscribe_url }}';
   const { errors } = checkMail({ subject: '', preheader: '', fromName: '', text: '', html }, { customKeys: new Set(), at: 'launch' });
-  expect(errors.map((error) => error.message)).toEqual([
+  expect(errors.map(sayProblem)).toEqual([
     'Line 2, column 1: There is no tag {% for %}; there are if, elsif, else, unless and case.',
     'Line 3, column 1: There is no field frist_name. Correct the name, or give a default: {{ frist_name | default: "…" }}.',
   ]);

@@ -1,4 +1,4 @@
-import { checkMail } from '#domain/content/check.ts';
+import { checkMail, sayProblem } from '#domain/content/check.ts';
 import type { FieldError } from '#domain/shared/errors.ts';
 import { isAddress } from '../../../infra/mail/mime.ts';
 import { checkDelivery, checkExperiment, type ConnectionStanding } from './delivery-checks.ts';
@@ -33,7 +33,7 @@ export function checkCampaign({ campaign, customKeys, connections, recipients }:
 
   const { subject, preheader, fromName, html, text } = campaign;
   const content = checkMail({ subject, preheader, fromName, html, text }, { customKeys, at: 'launch' });
-  for (const { field, message } of content.errors) error(field, message);
-  for (const { field, message } of content.warnings) warn(field, message);
+  for (const problem of content.errors) error(problem.field, sayProblem(problem));
+  for (const problem of content.warnings) warn(problem.field, sayProblem(problem));
   return { errors, warnings };
 }

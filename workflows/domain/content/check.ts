@@ -46,7 +46,7 @@ export function checkMail(content: MailContent, context: CheckContext): ContentR
   const warnings: ContentProblem[] = [];
   const paths = new Set<string>();
   const add = (to: ContentProblem[], field: MailPart, message: string, place: { line: number; column: number } | null = null) => {
-    to.push({ field, message: place === null ? message : `${placeIn(field, place)}: ${message}`, line: place?.line ?? null, column: place?.column ?? null });
+    to.push({ field, message, line: place?.line ?? null, column: place?.column ?? null });
   };
   for (const field of mailParts) {
     const { marked, problems } = readPart(field, field === 'html' ? (context.written ?? content.html) : content[field]);
@@ -82,8 +82,10 @@ function exists(path: string, customKeys: ReadonlySet<string>): boolean {
   return path.startsWith('custom.') && customKeys.has(path.slice(7));
 }
 
-function placeIn(field: MailPart, { line, column }: { readonly line: number; readonly column: number }): string {
-  return field === 'html' || field === 'text' ? `Line ${line}, column ${column}` : `Character ${column}`;
+/** The problem in one sentence with its place, for those who see no editor beside it. */
+export function sayProblem({ field, message, line, column }: ContentProblem): string {
+  if (line === null) return message;
+  return `${field === 'html' || field === 'text' ? `Line ${line}, column ${column}` : `Character ${column}`}: ${message}`;
 }
 
 /** Bytes in UTF-8. */
