@@ -1,7 +1,7 @@
 import type { Rule } from '#domain/segment/ast.ts';
 import { checkRule } from '#domain/segment/check.ts';
 import { refuse } from '#domain/shared/errors.ts';
-import { alive, anyOf, ask, both, linesOf, streamIds, untilFresh, without, type Query } from './ask.ts';
+import { alive, anyOf, ask, both, idOnly, idsOf, linesOf, streamIds, totalOf, untilFresh, without, type Query } from './ask.ts';
 import { compile } from './compile.ts';
 import { readRuleContext } from './context.ts';
 import { asksForSent, readFresh, waitUntilSearchable, type FreshnessOptions } from './freshness.ts';
@@ -15,16 +15,15 @@ export interface AudienceTarget {
   readonly mode: 'include' | 'exclude';
 }
 
+/** Lines of the waterfall from all included to the final recipients. */
+export const estimateLines = ['included', 'duplicates', 'excluded', 'suppressed', 'unsubscribed', 'bounced', 'final'] as const;
+export type EstimateLine = (typeof estimateLines)[number];
+
 /** Each person in the first line that fits; `included` counts her once per target, `duplicates` takes the surplus off. */
-export interface AudienceEstimate {
-  readonly included: number;
-  readonly duplicates: number;
-  readonly excluded: number;
-  readonly suppressed: number;
-  readonly unsubscribed: number;
-  readonly bounced: number;
-  readonly final: number;
-}
+export type AudienceEstimate = Readonly<Record<EstimateLine, number>> & {
+  /** People of each target, in the order given. */
+  readonly targets: number[];
+};
 
 /**
  * Ids of everyone who is included, not excluded and mailable, each once, as the index stands at one
@@ -43,22 +42,13 @@ export async function* streamCustomerIds(scope: SearchScope, targets: readonly A
  * @throws AppError `invalid` when a target is gone or its rule cannot be asked, `unavailable` when the index is behind by more than 10 s
  */
 export async function estimateAudience(scope: SearchScope, targets: readonly AudienceTarget[]): Promise<AudienceEstimate> {
-  if (!targets.some((target) => target.mode === 'include')) return { included: 0, duplicates: 0, excluded: 0, suppressed: 0, unsubscribed: 0, bounced: 0, final: 0 };
-  const { index, included, excluded } = await readFresh(() => readAudience(scope, targets), (asked) => untilFresh(scope, asked));
-  const everyone = both(alive, anyOf(included));
-  const kept = without(everyone, ...excluded);
-  const unsubscribed: Query = { term: { is_unsubscribed: true } };
-  const bounced: Query = { term: { is_bounced: true } };
-  const lines: Record<string, Query> = {
-    distinct: everyone,
-    kept,
-    unsubscribed: both(kept, unsubscribed),
-    bounced: without(both(kept, bounced), unsubscribed),
-    final: both(kept, { term: { mailable: true } }),
-  };
-  included.forEach((query, i) => (lines[`target${i}`] = both(alive, query)));
-  const of = linesOf(await ask(scope, index, { size: 0, track_total_hits: false, query: alive, aggs: { lines: { filters: { filters: lines } } } }));
-  const sum = included.reduce((total, _, i) => total + of(`target${i}`), 0);
+  const audience = await readFresh(() => readAudience(scope, targets), (asked) => untilFresh(scope, asked));
+  const { everyone, kept, ...queries } = lineQueries(audience);
+  const lines: Record<string, Query> = { distinct: everyone, kept, unsubscribed: queries.unsubscribed, bounced: queries.bounced, final: queries.final };
+  const [included, excluded] = [[...audience.included], [...audience.excluded]];
+  targets.forEach(({ mode }, i) => (lines[`target${i}`] = both(alive, (mode === 'include' ? included : excluded).shift()!)));
+  const of = linesOf(await ask(scope, audience.index, { size: 0, track_total_hits: false, query: alive, aggs: { lines: { filters: { filters: lines } } } }));
+  const sum = targets.reduce((total, target, i) => total + (target.mode === 'include' ? of(`target${i}`) : 0), 0);
   return {
     included: sum,
     duplicates: sum - of('distinct'),
@@ -67,6 +57,38 @@ export async function estimateAudience(scope: SearchScope, targets: readonly Aud
     unsubscribed: of('unsubscribed'),
     bounced: of('bounced'),
     final: of('final'),
+    targets: targets.map((_, i) => of(`target${i}`)),
+  };
+}
+
+/** Ids of some people of a line, newest first. Errors as `estimateAudience`. */
+export async function sampleAudience(scope: SearchScope, targets: readonly AudienceTarget[], line: EstimateLine, limit: number): Promise<number[]> {
+  const audience = await readFresh(() => readAudience(scope, targets), (asked) => untilFresh(scope, asked));
+  return idsOf(await ask(scope, audience.index, { size: limit, query: lineQueries(audience)[line], sort: [{ id: 'desc' }], track_total_hits: false, ...idOnly }));
+}
+
+/** How many of these are final recipients; up to 65,536 ids. Errors as `estimateAudience`. */
+export async function countFinalAmong(scope: SearchScope, targets: readonly AudienceTarget[], ids: readonly number[]): Promise<number> {
+  const audience = await readFresh(() => readAudience(scope, targets), (asked) => untilFresh(scope, asked));
+  return totalOf(await ask(scope, audience.index, { size: 0, track_total_hits: true, query: both(lineQueries(audience).final, { terms: { id: [...ids] } }) }));
+}
+
+/** Nobody is in a line twice. Without an included target nobody is in any. */
+function lineQueries({ included, excluded }: Pick<Audience, 'included' | 'excluded'>): Record<EstimateLine | 'everyone' | 'kept', Query> {
+  const everyone = included.length === 0 ? { match_none: {} } : both(alive, anyOf(included));
+  const kept = without(everyone, ...excluded);
+  const unsubscribed: Query = { term: { is_unsubscribed: true } };
+  const bounced: Query = { term: { is_bounced: true } };
+  return {
+    everyone,
+    kept,
+    included: everyone,
+    duplicates: included.length < 2 ? { match_none: {} } : both(alive, { bool: { should: [...included], minimum_should_match: 2 } }),
+    excluded: excluded.length === 0 ? { match_none: {} } : both(everyone, anyOf([...excluded])),
+    suppressed: without(kept, { term: { mailable: true } }, unsubscribed, bounced),
+    unsubscribed: both(kept, unsubscribed),
+    bounced: without(both(kept, bounced), unsubscribed),
+    final: both(kept, { term: { mailable: true } }),
   };
 }
 

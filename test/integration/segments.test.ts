@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COUNT_PATIENCE_MS } from '../../search/freshness.ts';
-import { estimateAudience, streamCustomerIds } from '../../search/audience.ts';
+import { countFinalAmong, estimateAudience, estimateLines, sampleAudience, streamCustomerIds } from '../../search/audience.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { followOutbox } from '../support/indexing.ts';
 
@@ -229,7 +229,11 @@ test('an audience holds each included, not excluded, mailable person once; the e
     { kind: 'list', id: list.id, mode: 'include' }, { kind: 'segment', id: inCity.body.id, mode: 'include' }, { kind: 'segment', id: starred.body.id, mode: 'exclude' },
   ] as const;
   await api.container.tenants.use(api.orgId, async (tenant) => {
-    expect(await estimateAudience(tenant, targets)).toEqual({ included: 10, duplicates: 5, excluded: 1, suppressed: 1, unsubscribed: 1, bounced: 1, final: 1 });
+    expect(await estimateAudience(tenant, targets)).toEqual({ included: 10, duplicates: 5, excluded: 1, suppressed: 1, unsubscribed: 1, bounced: 1, final: 1, targets: [5, 5, 1] });
+    const examples = await Promise.all(estimateLines.map(async (line) => [line, await sampleAudience(tenant, targets, line, 20)]));
+    const newestFirst = ids.toReversed();
+    expect(Object.fromEntries(examples)).toEqual({ included: newestFirst, duplicates: newestFirst, excluded: [ids[4]], suppressed: [ids[1]], unsubscribed: [ids[2]], bounced: [ids[3]], final: [ids[0]] });
+    expect(await countFinalAmong(tenant, targets, ids)).toBe(1);
     const streamed: number[] = [];
     for await (const page of streamCustomerIds(tenant, targets)) streamed.push(...page);
     expect(streamed).toEqual([ids[0]]);

@@ -20,21 +20,3 @@ export const CAMPAIGN_ROWS = `select ${ROW} from ${FROM}`;
 export function findCampaign(sql: Sql, id: string): Promise<CampaignRecord | undefined> {
   return sql.first<CampaignRecord>(`select ${ROW}, c.html, c.text, c.experiment, c.experiment_result as "experimentResult", c.winner from ${FROM} where c.id = $1`, [id]);
 }
-
-/** The waterfall of an audience of lists alone, in Postgres: each person in the first line that fits. */
-export async function estimateLists(sql: Sql, included: readonly string[], excluded: readonly string[]) {
-  const row = await sql.first<{ included: number; everyone: number; excluded: number; suppressed: number; unsubscribed: number; bounced: number; final: number }>(
-    `with member as (select customer_id, count(*) as times from list_member where list_id = any($1::uuid[]) group by customer_id),
-     person as (select c.*, m.times, exists (select 1 from list_member x where x.customer_id = c.id and x.list_id = any($2::uuid[])) as is_excluded
-                  from member m join customer c on c.id = m.customer_id)
-     select coalesce(sum(times), 0)::int as included, count(*)::int as everyone, count(*) filter (where is_excluded)::int as excluded,
-            count(*) filter (where not is_excluded and not mailable and not is_unsubscribed and not is_bounced)::int as suppressed,
-            count(*) filter (where not is_excluded and is_unsubscribed)::int as unsubscribed,
-            count(*) filter (where not is_excluded and is_bounced and not is_unsubscribed)::int as bounced,
-            count(*) filter (where not is_excluded and mailable)::int as final from person`,
-    [included, excluded],
-  );
-  if (row === undefined) throw new Error('an aggregate gave no row');
-  const { everyone, ...lines } = row;
-  return { ...lines, duplicates: row.included - everyone };
-}

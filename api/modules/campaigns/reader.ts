@@ -2,13 +2,12 @@ import type { Role } from '#domain/access.ts';
 import { usedConnections } from '#domain/campaign/delivery.ts';
 import { notFound } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
-import type { CampaignTarget } from '../../../infra/db/organization/entities/campaign.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
-import { estimateAudience } from '../../../search/audience.ts';
 import { workflowIds } from '../../../workflows/contracts.ts';
 import { checkCampaign } from './checks.ts';
 import type { ConnectionStanding } from './delivery-checks.ts';
-import { estimateLists, findCampaign } from './queries.ts';
+import { estimate } from './estimate.ts';
+import { findCampaign } from './queries.ts';
 import { toCampaignRow, toCampaignView, toProgress, type CampaignRecord, type CampaignRowRecord } from './views.ts';
 
 export type CampaignReader = ReturnType<typeof createCampaignReader>;
@@ -34,13 +33,6 @@ export function createCampaignReader({ gateway, clock }: Pick<Container, 'gatewa
     role, now: clock.now(), ratePerSecond: rateOf(orgId, record), temporalUrl: gateway.workflowUrl(workflowIds.campaign(orgId, record.id)),
   });
 
-  /** The audience line by line, exact. */
-  async function estimate(tenant: Tenant, targets: readonly CampaignTarget[]) {
-    if (targets.some((target) => target.kind === 'segment')) return estimateAudience(tenant, targets);
-    const of = (mode: 'include' | 'exclude') => targets.filter((target) => target.mode === mode).map((target) => target.id);
-    return estimateLists(tenant.sql, of('include'), of('exclude'));
-  }
-
   return {
     /** @throws AppError `not_found` */
     async find(tenant: Tenant, id: string): Promise<CampaignRecord> {
@@ -51,7 +43,6 @@ export function createCampaignReader({ gateway, clock }: Pick<Container, 'gatewa
     row: (orgId: string, record: CampaignRowRecord, role: Role) => toCampaignRow(record, contextOf(orgId, record, role)),
     view: (orgId: string, record: CampaignRecord, role: Role) => toCampaignView(record, contextOf(orgId, record, role)),
     progress: (orgId: string, record: CampaignRowRecord) => toProgress(record, { now: clock.now(), ratePerSecond: rateOf(orgId, record) }),
-    estimate,
     /** Everything that stands against a launch: errors block, warnings want one confirmation. */
     async checks(tenant: Tenant, campaign: CampaignRecord) {
       const fields = await tenant.sql.rows<{ key: string }>('select key from custom_field where not removing');

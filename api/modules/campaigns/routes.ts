@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { estimateLines } from '../../../search/audience.ts';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { liveStream } from '../../http/live.ts';
 import { route, type Route } from '../../http/route.ts';
 import { CONTENT_LIMIT, edit, name, schedule, throttlePerMinute } from './input.ts';
-import { CampaignRowView, CampaignView, ChecksView, EstimateView, ProgressView, TestView } from './views.ts';
+import { CampaignRowView, CampaignView, ChecksView, EstimateView, ExamplesView, ProgressView, TestView } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
 const tag = 'campaigns';
@@ -51,6 +52,11 @@ export const campaignRoutes = [
   route({
     method: 'get', path: '/campaigns/:id/estimate', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'The audience, line by line.', params, reply: EstimateView,
     handle: ({ org, params: { id }, services }) => services.campaigns.estimate(org, id),
+  }),
+  route({
+    method: 'get', path: '/campaigns/:id/estimate/examples', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Up to 20 people of a line of the estimate, newest first.', params,
+    query: z.strictObject({ line: z.enum(estimateLines) }), reply: ExamplesView,
+    handle: ({ org, params: { id }, query, services }) => services.campaigns.examples(org, id, query.line),
   }),
   route({
     method: 'post', path: '/campaigns/:id/launch', capability: 'campaigns.launch', scope: 'campaigns:launch', tag, summary: 'Launches a campaign; twice has one effect.', idempotent: true, params,

@@ -17,9 +17,11 @@ import { sendTest } from '../../../infra/mail/test-mail.ts';
 import { createTrackingIds } from '../../../infra/mail/tracking-id.ts';
 import { compileVariants } from '../../../infra/mail/variants.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
+import type { EstimateLine } from '../../../search/audience.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { holdAll } from '../segments/uses.ts';
 import { checkCampaign } from './checks.ts';
+import { estimate, examples } from './estimate.ts';
 import { CAMPAIGN_ROWS } from './queries.ts';
 import type { CampaignReader } from './reader.ts';
 import type { CampaignRowRecord } from './views.ts';
@@ -113,7 +115,9 @@ export function createCampaignService(container: Container, reader: CampaignRead
       }),
 
     checks: (orgId: string, id: string) => tenants.use(orgId, async (tenant) => reader.checks(tenant, await find(tenant, id))),
-    estimate: (orgId: string, id: string) => tenants.use(orgId, async (tenant) => reader.estimate(tenant, (await find(tenant, id)).targets)),
+    estimate: (orgId: string, id: string) => tenants.use(orgId, async (tenant) => estimate(tenant, (await find(tenant, id)).targets)),
+    /** Up to 20 people of a line of the estimate, newest first. */
+    examples: (orgId: string, id: string, line: EstimateLine) => tenants.use(orgId, async (tenant) => ({ data: await examples(tenant, (await find(tenant, id)).targets, line) })),
 
     /** Sends the draft to a few addresses: `[TEST]`, untracked, suppression skipped. One result per address. */
     test: (orgId: string, id: string, emails: readonly string[]) =>

@@ -87,7 +87,14 @@ function toExperimentView(of: Experiment | null): z.input<typeof experiment> | n
 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null;
 
-export const EstimateView = z.object({ included: z.int(), duplicates: z.int(), excluded: z.int(), suppressed: z.int(), unsubscribed: z.int(), bounced: z.int(), final: z.int() });
+export const EstimateView = z.object({
+  included: z.int(), duplicates: z.int(), excluded: z.int(), suppressed: z.int(), unsubscribed: z.int(), bounced: z.int(), final: z.int(),
+  /** People of each target, in the order of the targets. */
+  targets: z.array(z.int()),
+  /** Final recipients whom the frequency cap would hold back now. */
+  capped: z.int(),
+}).meta({ id: 'AudienceEstimate' });
+export const ExamplesView = z.object({ data: z.array(z.object({ customerId: z.int(), email: z.string(), firstName: z.string().nullable(), lastName: z.string().nullable() })) });
 const problem = z.object({ field: z.string(), message: z.string() });
 export const ChecksView = z.object({ errors: z.array(problem), warnings: z.array(problem) });
 export const TestView = z.object({ results: z.array(z.object({ email: z.string(), ok: z.boolean(), reply: z.string() })) });
