@@ -14,7 +14,7 @@ beforeAll(async () => {
   for (const name of ['One', 'Two', 'Out']) listIds.push((await member.post('/lists', { name })).body.id);
   const [one, two, out] = listIds as [string, string, string];
   const people: Record<string, string[]> = { ada: [one, two], bob: [one], cat: [two, out], dan: [one], eve: [one], fay: [two] };
-  for (const [name, lists] of Object.entries(people)) customers[name] = (await member.post('/customers', { email: `${name}@x.example`, first_name: name, listIds: lists })).body.id;
+  for (const [name, lists] of Object.entries(people)) customers[name] = (await member.post('/customers', { email: `${name}@x.example`, firstName: name, listIds: lists })).body.id;
   await member.post('/suppressions', { email: 'dan@x.example' });
   await member.post('/suppressions', { email: 'eve@x.example', reason: 'unsubscribed' });
 }, 60_000);
