@@ -1,4 +1,5 @@
 import { checkMail, sayProblem } from '#domain/content/check.ts';
+import type { MailContent, MailPart } from '#domain/content/parts.ts';
 import type { FieldError } from '#domain/shared/errors.ts';
 import { isAddress } from '../../../infra/mail/mime.ts';
 import { checkDelivery, checkExperiment, type ConnectionStanding } from './delivery-checks.ts';
@@ -31,9 +32,22 @@ export function checkCampaign({ campaign, customKeys, connections, recipients }:
   errors.push(...checkDelivery(campaign.delivery, connections));
   if (campaign.experiment !== null) errors.push(...checkExperiment(campaign.experiment, campaign, recipients));
 
-  const { subject, preheader, fromName, html, text } = campaign;
-  const content = checkMail({ subject, preheader, fromName, html, text }, { customKeys, at: 'launch' });
-  for (const problem of content.errors) error(problem.field, sayProblem(problem));
-  for (const problem of content.warnings) warn(problem.field, sayProblem(problem));
+  for (const { part, fieldOf } of partsOf(campaign)) {
+    const content = checkMail({ ...nothing, ...part }, { customKeys, at: 'launch' });
+    for (const problem of content.errors) error(fieldOf(problem.field), sayProblem(problem));
+    for (const problem of content.warnings) warn(fieldOf(problem.field), sayProblem(problem));
+  }
   return { errors, warnings };
+}
+
+const nothing: MailContent = { subject: '', preheader: '', fromName: '', html: '', text: '' };
+
+/** What the campaign says, its alternatives each by itself, with the name of the field a problem in it belongs to. */
+function partsOf({ subject, preheader, fromName, html, text, experiment }: CampaignRecord): { readonly part: Partial<MailContent>; readonly fieldOf: (part: MailPart) => string }[] {
+  return [
+    { part: { subject, preheader, fromName, html, text }, fieldOf: (part) => part },
+    ...(experiment?.subjects ?? []).map((alternative, i) => ({ part: { subject: alternative }, fieldOf: () => `experiment.subjects[${i}]` })),
+    ...(experiment?.contents ?? []).map((alternative, i) => ({ part: alternative, fieldOf: (part: MailPart) => `experiment.contents[${i}].${part}` })),
+    ...(experiment?.fromNames ?? []).map((alternative, i) => ({ part: { fromName: alternative }, fieldOf: () => `experiment.fromNames[${i}]` })),
+  ];
 }
