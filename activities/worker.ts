@@ -3,7 +3,7 @@ import { WorkflowIdConflictPolicy } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { ConfigError, readConfig } from '../infra/config.ts';
 import { createContainer } from '../infra/container.ts';
-import { shutdown, workflowSource } from '../infra/temporal/worker-options.ts';
+import { shutdown, slots, workflowSource } from '../infra/temporal/worker-options.ts';
 import { queues, workflowIds } from '../workflows/contracts.ts';
 import { createActivities } from './index.ts';
 
@@ -28,9 +28,9 @@ const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADD
 const { activities, drain, close } = createActivities(container);
 const shared = { connection, namespace: config.TEMPORAL_NAMESPACE, activities, ...shutdown };
 const workers = await Promise.all([
-  Worker.create({ ...shared, ...workflowSource(), taskQueue: queues.engine, maxConcurrentActivityTaskExecutions: 100, maxCachedWorkflows: 500 }),
-  Worker.create({ ...shared, taskQueue: queues.send, maxConcurrentActivityTaskExecutions: 2 }),
-  Worker.create({ ...shared, taskQueue: queues.bulk, maxConcurrentActivityTaskExecutions: 2 }),
+  Worker.create({ ...shared, ...workflowSource(), taskQueue: queues.engine, maxConcurrentActivityTaskExecutions: slots.engine, maxCachedWorkflows: 500 }),
+  Worker.create({ ...shared, taskQueue: queues.send, maxConcurrentActivityTaskExecutions: slots.send }),
+  Worker.create({ ...shared, taskQueue: queues.bulk, maxConcurrentActivityTaskExecutions: slots.bulk }),
 ]);
 
 let isStopping = false;

@@ -18,3 +18,6 @@ export function workflowSource(): Pick<WorkerOptions, 'workflowBundle' | 'workfl
 
 /** SIGTERM: no new tasks; what runs has 30 s to end by itself and is cut off after 60 (the default grace is 0). */
 export const shutdown = { shutdownGraceTime: '30s', shutdownForceTime: '60s' } as const satisfies Partial<WorkerOptions>;
+
+/** Activities of each queue in one process. Sending has more slots than it fills: what waits for a slow server takes no turn of another organization. */
+export const slots = { engine: 100, send: 16, bulk: 2 } as const;

@@ -1,5 +1,6 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../../activities/index.ts';
+import { slots } from '../../infra/temporal/worker-options.ts';
 import { queues } from '../../workflows/contracts.ts';
 import { createTestContainer } from './organization.ts';
 
@@ -14,9 +15,8 @@ const connection = await NativeConnection.connect({ address: container.config.TE
 const shared = { connection, namespace: container.config.TEMPORAL_NAMESPACE, activities, shutdownGraceTime: '30s', shutdownForceTime: '60s' } as const;
 const workers = await Promise.all([
   Worker.create({ ...shared, taskQueue: queues.engine, workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname, maxCachedWorkflows: 50 }),
-  Worker.create({ ...shared, taskQueue: queues.bulk, maxConcurrentActivityTaskExecutions: 2 }),
-  // Half the lanes each: two processes share the work evenly.
-  Worker.create({ ...shared, taskQueue: queues.send, maxConcurrentActivityTaskExecutions: Number(process.env['LANES_PER_WORKER'] ?? 2) }),
+  Worker.create({ ...shared, taskQueue: queues.bulk, maxConcurrentActivityTaskExecutions: slots.bulk }),
+  Worker.create({ ...shared, taskQueue: queues.send, maxConcurrentActivityTaskExecutions: Number(process.env['SEND_SLOTS'] ?? slots.send) }),
 ]);
 process.on('message', (message) => {
   if (message !== 'usage') return;

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { workerCommand } from '../../infra/services/application.ts';
 
 export interface SendWorker {
   readonly process: ChildProcess;
@@ -8,7 +9,12 @@ export interface SendWorker {
 
 /** Starts a worker process (`send-worker-main.ts`) and waits until it polls. */
 export async function startSendWorker(env: Readonly<Record<string, string>> = {}): Promise<SendWorker> {
-  const child = fork(new URL('send-worker-main.ts', import.meta.url), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  const child = fork(new URL('send-worker-main.ts', import.meta.url), {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    // With the limits of a real worker.
+    execArgv: workerCommand.filter((part) => part.startsWith('--')),
+  });
   await new Promise<void>((resolve, reject) => {
     const failed = () => reject(new Error('a worker process ended before it was ready'));
     child.once('exit', failed);
