@@ -9,6 +9,7 @@ import { createCampaignExplanationService, type CampaignExplanationService } fro
 import { createRecipientService, type RecipientService } from './modules/campaigns/recipients.ts';
 import { createCampaignReportService, type CampaignReportService } from './modules/campaigns/report.ts';
 import { createCampaignLifecycle, type CampaignLifecycle } from './modules/campaigns/lifecycle.ts';
+import { createCampaignTestMail, type CampaignTestMail } from './modules/campaigns/test-mail.ts';
 import { createCampaignReader } from './modules/campaigns/reader.ts';
 import { createCampaignService, type CampaignService } from './modules/campaigns/service.ts';
 import { createCatcherService, type CatcherService } from './modules/catcher/service.ts';
@@ -16,6 +17,7 @@ import { createConnectionService, type ConnectionService } from './modules/conne
 import { createDashboardService, type DashboardService } from './modules/dashboard/service.ts';
 import { createHealthService, type HealthService } from './modules/health/service.ts';
 import { createOrganizationService, type OrganizationService } from './modules/organization/service.ts';
+import { createReportService, type ReportService } from './modules/reports/service.ts';
 import { createRenderService, type RenderService } from './modules/render/service.ts';
 import { createSetupService, type SetupService } from './modules/setup/service.ts';
 import { createUserService, type UserService } from './modules/users/service.ts';
@@ -45,6 +47,7 @@ export interface Services {
   readonly health: HealthService;
   readonly campaigns: CampaignService;
   readonly campaignLifecycle: CampaignLifecycle;
+  readonly campaignTestMail: CampaignTestMail;
   readonly customers: CustomerService;
   readonly bulk: BulkService;
   readonly exports: ExportService;
@@ -61,6 +64,7 @@ export interface Services {
   readonly connections: ConnectionService;
   readonly render: RenderService;
   readonly dashboard: DashboardService;
+  readonly reports: ReportService;
 }
 
 export function createServices(container: Container): Services {
@@ -90,12 +94,14 @@ export function createServices(container: Container): Services {
     health: createHealthService(container),
     campaigns,
     campaignLifecycle: createCampaignLifecycle(container, campaignReader),
+    campaignTestMail: createCampaignTestMail(container, campaignReader),
     campaignReports: createCampaignReportService(container),
     campaignExplanations: createCampaignExplanationService(container),
     recipients: createRecipientService(container),
     connections: createConnectionService(container),
     render: createRenderService(container),
     dashboard: createDashboardService(container, campaigns),
+    reports: createReportService(container),
     customers,
     bulk: createBulkService(container),
     exports: createExportService(container),

@@ -42,8 +42,14 @@ export const campaignRoutes = [
   }),
   route({
     method: 'post', path: '/campaigns/:id/test', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'Sends a test mail, untracked, to up to 10 addresses.', idempotent: true, params,
-    body: z.strictObject({ emails: z.array(z.email('Expected an address like ada@example.com.')).min(1).max(10, 'At most 10 addresses.') }), reply: TestView,
-    handle: ({ org, params: { id }, body, services }) => services.campaigns.test(org, id, body.emails),
+    body: z.strictObject({
+      emails: z.array(z.email('Expected an address like ada@example.com.')).min(1).max(10, 'At most 10 addresses.'),
+      customerId: z.int().positive().optional(),
+      variant: z.string().regex(/^([A-Z]|all)$/, 'Expected the letter of a variant, like B, or all.').optional(),
+      seed: z.int().min(0).max(2_147_483_647).optional(),
+    }),
+    reply: TestView,
+    handle: ({ org, params: { id }, body, services }) => services.campaignTestMail.send(org, id, body),
   }),
   route({
     method: 'get', path: '/campaigns/:id/checks', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'What stands against a launch.', params, reply: ChecksView,

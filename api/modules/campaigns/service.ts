@@ -1,26 +1,18 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { z } from 'zod';
 import type { Role } from '#domain/access.ts';
-import { singleDelivery, usedConnections } from '#domain/campaign/delivery.ts';
+import { singleDelivery } from '#domain/campaign/delivery.ts';
 import { isFinal } from '#domain/campaign/status.ts';
-import { AppError, refuse } from '#domain/shared/errors.ts';
+import { AppError } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import { given } from '../../../infra/db/given.ts';
 import { Campaign, type CampaignTarget } from '../../../infra/db/organization/entities/campaign.ts';
 import { Connection } from '../../../infra/db/organization/entities/connection.ts';
 import { newId } from '../../../infra/ids.ts';
-import { createProviders } from '../../../infra/mail/providers/registry.ts';
-import { loadConnection, sourcesOf } from '../../../infra/mail/source.ts';
-import { Governor } from '../../../infra/mail/governor.ts';
-import { loadPerson } from '../../../infra/mail/person.ts';
-import { sendTest } from '../../../infra/mail/test-mail.ts';
-import { createTrackingIds } from '../../../infra/mail/tracking-id.ts';
-import { compileVariants } from '../../../infra/mail/variants.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import type { EstimateLine } from '../../../search/audience.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { holdAll } from '../segments/uses.ts';
-import { checkCampaign } from './checks.ts';
 import { estimate, examples } from './estimate.ts';
 import { CAMPAIGN_ROWS } from './queries.ts';
 import type { CampaignReader } from './reader.ts';
@@ -34,9 +26,7 @@ export type CampaignService = ReturnType<typeof createCampaignService>;
 
 /** Campaigns as people write, copy, file and look at them. What moves them is in the lifecycle. */
 export function createCampaignService(container: Container, reader: CampaignReader) {
-  const { tenants, clock, secrets, config } = container;
-  const ids = createTrackingIds(secrets);
-  const providers = createProviders(config, secrets);
+  const { tenants } = container;
   const { find, view } = reader;
 
   /** Lists and segments named stay until the transaction ends. @throws AppError `invalid` naming each that is not there */
@@ -118,24 +108,6 @@ export function createCampaignService(container: Container, reader: CampaignRead
     estimate: (orgId: string, id: string) => tenants.use(orgId, async (tenant) => estimate(tenant, (await find(tenant, id)).targets)),
     /** Up to 20 people of a line of the estimate, newest first. */
     examples: (orgId: string, id: string, line: EstimateLine) => tenants.use(orgId, async (tenant) => ({ data: await examples(tenant, (await find(tenant, id)).targets, line) })),
-
-    /** Sends the draft to a few addresses: `[TEST]`, untracked, suppression skipped. One result per address. */
-    test: (orgId: string, id: string, emails: readonly string[]) =>
-      tenants.use(orgId, async (tenant) => {
-        const campaign = await find(tenant, id);
-        if (campaign.state !== 'draft') throw new AppError('conflict', 'Test mail is sent from drafts only.');
-        const connectionId = usedConnections(campaign.delivery)[0]?.id;
-        const connection = connectionId === undefined ? undefined : await loadConnection(tenant, secrets, connectionId);
-        if (connection === undefined) throw refuse('delivery.connections', 'Choose a connection to send over.');
-        const customKeys = new Set((await tenant.sql.rows<{ key: string }>('select key from custom_field')).map((field) => field.key));
-        const errors = checkCampaign({ campaign, customKeys, connections: [], recipients: null }).errors
-          .filter((error) => ['subject', 'preheader', 'fromName', 'fromEmail', 'html', 'text'].includes(error.field) && !error.message.includes('unsubscribe_url'));
-        if (errors.length > 0) throw new AppError('invalid', 'This draft cannot be sent yet.', errors);
-        const mail = compileVariants({ variants: sourcesOf(tenant, campaign.mailNo, campaign), hasExperiment: campaign.experiment !== null }, { ids, baseUrl: config.FERMATA_BASE_URL, test: true });
-        const limits = new Governor({ sql: tenant.sql, connectionNo: connection.no, mailNo: null, zone: tenant.org.timezone });
-        const results = await sendTest({ mails: [{ label: null, mail: mail.of(1) }], emails, person: await loadPerson(tenant.sql, undefined), provider: providers.get(connection.vendor), connection, limits }, clock.now());
-        return { results };
-      }),
 
     /** Hides an ended campaign, or shows it again. */
     archive: (orgId: string, role: Role, id: string, isArchived: boolean) =>

@@ -97,4 +97,4 @@ export const EstimateView = z.object({
 export const ExamplesView = z.object({ data: z.array(z.object({ customerId: z.int(), email: z.string(), firstName: z.string().nullable(), lastName: z.string().nullable() })) });
 const problem = z.object({ field: z.string(), message: z.string() });
 export const ChecksView = z.object({ errors: z.array(problem), warnings: z.array(problem) });
-export const TestView = z.object({ results: z.array(z.object({ email: z.string(), ok: z.boolean(), reply: z.string() })) });
+export const TestView = z.object({ results: z.array(z.object({ email: z.string(), variant: z.string().nullable(), ok: z.boolean(), reply: z.string() })) });

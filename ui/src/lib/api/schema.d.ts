@@ -936,7 +936,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The first screen. */
+        /** The first screen: the last 7, 30 or 90 days against those before, what runs, what is scheduled, what wants attention. */
         get: operations["getDashboard"];
         put?: never;
         post?: never;
@@ -956,7 +956,7 @@ export interface paths {
         /** Exports, newest first. */
         get: operations["getExports"];
         put?: never;
-        /** Writes customers, a list, a segment, suppressions, events or recipients as CSV in the background; the file is kept 7 days. */
+        /** Writes customers, a list, a segment, suppressions, events, recipients or a report as CSV in the background; the file is kept 7 days. */
         post: operations["postExports"];
         delete?: never;
         options?: never;
@@ -1551,6 +1551,74 @@ export interface paths {
         put?: never;
         /** A mail as a person would get it, with its links and everything that can be said against it. */
         post: operations["postRender"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/campaigns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Campaigns launched in a range of days, with their metrics. */
+        get: operations["getReportsCampaigns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics by connection over a range of days. */
+        get: operations["getReportsConnections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics by recipient domain over a range of days. */
+        get: operations["getReportsDomains"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Totals over a range of days, against the days before it, and day by day. */
+        get: operations["getReportsOverview"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2326,6 +2394,117 @@ export interface components {
             line: number | null;
             column: number | null;
         };
+        ReportOverview: {
+            from: string;
+            to: string;
+            zone: string;
+            totals: components["schemas"]["Metrics"];
+            before: {
+                from: string;
+                to: string;
+                totals: components["schemas"]["Metrics"];
+            };
+            daily: components["schemas"]["ReportDay"][];
+        };
+        Metrics: {
+            sent: number;
+            delivered: number | null;
+            opened: components["schemas"]["Engaged"];
+            clicked: components["schemas"]["Engaged"];
+            bounced: number;
+            hardBounced: number;
+            softBounced: number;
+            blocked: number;
+            complained: number;
+            unsubscribed: number;
+            failed: number;
+            skipped: number;
+            inDoubt: number;
+            openRate: number | null;
+            clickRate: number | null;
+            clickToOpenRate: number | null;
+            bounceRate: number | null;
+            complaintRate: number | null;
+            unsubscribeRate: number | null;
+            deliveryRate: number | null;
+        };
+        ReportDay: {
+            date: string;
+            sent: number;
+            delivered: number | null;
+            opened: number;
+            clicked: number;
+            bounced: number;
+            complained: number;
+            unsubscribed: number;
+        };
+        Attention: {
+            /** @enum {string} */
+            kind: "campaign_paused" | "campaign_failed" | "connection_broken" | "import_failed";
+            id: string;
+            name: string;
+            reason: string | null;
+            detail: string | null;
+            at: string;
+        };
+        CampaignInRange: {
+            sent: number;
+            delivered: number | null;
+            opened: components["schemas"]["Engaged"];
+            clicked: components["schemas"]["Engaged"];
+            bounced: number;
+            hardBounced: number;
+            softBounced: number;
+            blocked: number;
+            complained: number;
+            unsubscribed: number;
+            failed: number;
+            skipped: number;
+            inDoubt: number;
+            openRate: number | null;
+            clickRate: number | null;
+            clickToOpenRate: number | null;
+            bounceRate: number | null;
+            complaintRate: number | null;
+            unsubscribeRate: number | null;
+            deliveryRate: number | null;
+            id: string;
+            name: string;
+            subject: string;
+            /** @enum {string} */
+            state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+            recipients: number;
+            launchedAt: string;
+        };
+        ConnectionsInRange: {
+            data: {
+                sent: number;
+                delivered: number | null;
+                opened: components["schemas"]["Engaged"];
+                clicked: components["schemas"]["Engaged"];
+                bounced: number;
+                hardBounced: number;
+                softBounced: number;
+                blocked: number;
+                complained: number;
+                unsubscribed: number;
+                failed: number;
+                skipped: number;
+                inDoubt: number;
+                openRate: number | null;
+                clickRate: number | null;
+                clickToOpenRate: number | null;
+                bounceRate: number | null;
+                complaintRate: number | null;
+                unsubscribeRate: number | null;
+                deliveryRate: number | null;
+                connectionId: string;
+                name: string;
+                vendor: string;
+                /** @enum {string} */
+                health: "unknown" | "healthy" | "broken";
+            }[];
+        };
         Customer: {
             id: number;
             email: string;
@@ -2474,7 +2653,7 @@ export interface components {
         ExportJob: {
             id: string;
             /** @enum {string} */
-            kind: "customers" | "list" | "segment" | "suppressions" | "events" | "recipients";
+            kind: "customers" | "list" | "segment" | "suppressions" | "events" | "recipients" | "campaign_summary" | "campaign_reasons" | "campaign_timeline" | "campaign_links" | "campaign_geography" | "campaign_clients" | "campaign_domains" | "certificate" | "report_days" | "report_campaigns" | "report_domains" | "report_connections";
             title: string;
             fileName: string;
             raw: boolean;
@@ -4829,6 +5008,9 @@ export interface operations {
             content: {
                 "application/json": {
                     emails: string[];
+                    customerId?: number;
+                    variant?: string;
+                    seed?: number;
                 };
             };
         };
@@ -4842,6 +5024,7 @@ export interface operations {
                     "application/json": {
                         results: {
                             email: string;
+                            variant: string | null;
                             ok: boolean;
                             reply: string;
                         }[];
@@ -6208,7 +6391,9 @@ export interface operations {
     };
     getDashboard: {
         parameters: {
-            query?: never;
+            query?: {
+                days?: "7" | "30" | "90";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6226,9 +6411,7 @@ export interface operations {
                         customers: number;
                         lists: number;
                         campaigns: number;
-                        sent30d: number;
-                        opened30d: number;
-                        clicked30d: number;
+                        overview: components["schemas"]["ReportOverview"];
                         running: {
                             /** Format: uuid */
                             id: string;
@@ -6293,6 +6476,71 @@ export interface operations {
                             };
                             hasExperiment: boolean;
                         }[];
+                        scheduled: {
+                            /** Format: uuid */
+                            id: string;
+                            name: string;
+                            subject: string;
+                            preheader: string;
+                            fromName: string;
+                            fromEmail: string;
+                            replyTo: string;
+                            targets: {
+                                /** @enum {string} */
+                                kind: "list" | "segment";
+                                /** Format: uuid */
+                                id: string;
+                                /**
+                                 * @default include
+                                 * @enum {string}
+                                 */
+                                mode: "include" | "exclude";
+                            }[];
+                            delivery: components["schemas"]["CampaignDelivery"];
+                            schedule: components["schemas"]["CampaignSchedule"] | null;
+                            scheduledAt: string | null;
+                            tracking: {
+                                opens: boolean;
+                                clicks: boolean;
+                            };
+                            utm: {
+                                [key: string]: string;
+                            };
+                            /** @enum {string} */
+                            state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                            phase: string | null;
+                            reason: string | null;
+                            stateDetail: string | null;
+                            allowed: ("edit" | "test" | "schedule" | "unschedule" | "launch" | "pause" | "resume" | "cancel" | "duplicate" | "archive" | "unarchive" | "delete")[];
+                            version: number;
+                            createdBy: string;
+                            createdAt: string;
+                            updatedAt: string;
+                            launchedAt: string | null;
+                            endedAt: string | null;
+                            archivedAt: string | null;
+                            temporalUrl: string | null;
+                            progress: {
+                                recipients: number;
+                                pending: number;
+                                sent: number;
+                                failed: number;
+                                skipped: number;
+                                inDoubt: number;
+                                opened: number;
+                                clicked: number;
+                                unsubscribed: number;
+                                bounced: number;
+                                ratePerSecond: number;
+                                expectedEndAt: string | null;
+                                phase: string | null;
+                                phaseUntil: string | null;
+                                /** @enum {string} */
+                                state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                            };
+                            hasExperiment: boolean;
+                        }[];
+                        attention: components["schemas"]["Attention"][];
                         checklist: {
                             uploaded: boolean;
                             looked: boolean;
@@ -6301,12 +6549,6 @@ export interface operations {
                             launched: boolean;
                             arrived: boolean;
                         };
-                        daily: {
-                            date: string;
-                            sent: number;
-                            opened: number;
-                            clicked: number;
-                        }[];
                     };
                 };
             };
@@ -6369,7 +6611,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /** @enum {string} */
-                    kind: "customers" | "list" | "segment" | "suppressions" | "events" | "recipients";
+                    kind: "customers" | "list" | "segment" | "suppressions" | "events" | "recipients" | "campaign_summary" | "campaign_reasons" | "campaign_timeline" | "campaign_links" | "campaign_geography" | "campaign_clients" | "campaign_domains" | "certificate" | "report_days" | "report_campaigns" | "report_domains" | "report_connections";
                     /** Format: uuid */
                     listId?: string;
                     /** Format: uuid */
@@ -6378,6 +6620,8 @@ export interface operations {
                     campaignId?: string;
                     filter?: components["schemas"]["CustomerFilter"];
                     ids?: number[];
+                    from?: string;
+                    to?: string;
                     columns?: string[];
                     /** @default false */
                     raw?: boolean;
@@ -8315,6 +8559,141 @@ export interface operations {
                         sizeBytes: number;
                         choices: number;
                     };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReportsCampaigns: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["CampaignInRange"][];
+                        nextCursor: string | null;
+                        count?: number;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReportsConnections: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionsInRange"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReportsDomains: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportDomains"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReportsOverview: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportOverview"];
                 };
             };
             /** @description Refused or failed */
