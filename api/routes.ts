@@ -8,6 +8,7 @@ import { campaignRoutes } from './modules/campaigns/routes.ts';
 import { connectionRoutes } from './modules/connections/routes.ts';
 import { renderRoutes } from './modules/render/routes.ts';
 import { dashboardRoutes } from './modules/dashboard/routes.ts';
+import { reportRoutes } from './modules/reports/routes.ts';
 import { bulkRoutes } from './modules/customers/bulk-routes.ts';
 import { customerRoutes } from './modules/customers/routes.ts';
 import { exportRoutes } from './modules/exports/routes.ts';
@@ -40,6 +41,7 @@ export const routes: readonly AnyRoute[] = [
   ...connectionRoutes,
   ...renderRoutes,
   ...dashboardRoutes,
+  ...reportRoutes,
   ...customerRoutes,
   ...bulkRoutes,
   ...exportRoutes,

@@ -1,6 +1,8 @@
 import type { Capability } from '#domain/access.ts';
 import type { CustomerFilter } from '../../search/population.ts';
 
+const REPORT = { capability: 'reports.view', scope: 'reports:read' } as const;
+
 /**
  * What can be exported, and who may: people's own data wants the right to export, reports the right to see them.
  * A key needs the scope by which it could read the same, besides the one for exports.
@@ -12,6 +14,8 @@ export const exportKinds = {
   suppressions: { capability: 'suppression.manage', scope: 'suppression:read' },
   events: { capability: 'campaigns.view', scope: 'reports:read' },
   recipients: { capability: 'campaigns.view', scope: 'reports:read' },
+  campaign_summary: REPORT, campaign_reasons: REPORT, campaign_timeline: REPORT, campaign_links: REPORT, campaign_geography: REPORT, campaign_clients: REPORT, campaign_domains: REPORT, certificate: REPORT,
+  report_days: REPORT, report_campaigns: REPORT, report_domains: REPORT, report_connections: REPORT,
 } as const satisfies Record<string, { readonly capability: Capability; readonly scope: string }>;
 
 export type ExportKind = keyof typeof exportKinds;
@@ -24,6 +28,9 @@ export interface ExportOptions {
   readonly filter?: CustomerFilter;
   /** Customers chosen one by one. */
   readonly ids?: readonly number[];
+  /** First and last day of a report, like 2026-11-25, by the organization's clock. */
+  readonly from?: string;
+  readonly to?: string;
   /** Names of the columns wanted, in order; all without it. */
   readonly columns?: readonly string[];
   /** Values as they are; otherwise what a spreadsheet would run as a formula gets an apostrophe. */

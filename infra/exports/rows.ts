@@ -3,6 +3,7 @@ import type { Tenant } from '../tenancy/registry.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import { countCustomers, streamFiltered, type CustomerFilter } from '../../search/population.ts';
 import { columnsOf, type ExportRow } from './columns.ts';
+import { reportRows } from './report-rows.ts';
 import type { ExportKind, ExportOptions } from './export-job.ts';
 
 /** Rows of one statement: a few megabytes, whatever the export holds in all. */
@@ -39,6 +40,11 @@ export async function openExport(tenant: Tenant, kind: ExportKind, options: Expo
     case 'recipients': {
       const mailNo = await mailOf(tenant, options.campaignId!);
       return { columns, total: await count(tenant, 'select count(*) as n from message where mail_no = $1', [mailNo]), pages: keyed(tenant, RECIPIENTS, 0, mailNo) };
+    }
+    default: {
+      const mail = options.campaignId === undefined ? null : { mailNo: await mailOf(tenant, options.campaignId), name: (await tenant.sql.first<{ name: string }>('select name from campaign where id = $1', [options.campaignId]))?.name ?? '' };
+      const rows = await reportRows(tenant, kind, options, mail);
+      return { columns, total: rows.length, pages: once(rows) };
     }
   }
 }
@@ -128,21 +134,23 @@ const SUPPRESSIONS = /* sql */ `
 select email_key as key, email, reason, source, cause, note, created_at from suppression where email_key > $1 order by email_key limit $2`;
 
 const EVENTS = /* sql */ `
-select e.id as key, e.id, e.type as event_type, e.occurred_at, e.customer_id, u.email as customer_email, c.id::text as campaign_id, c.name as campaign, k.url, e.source,
-  e.detail->>'class' as bounce_class, coalesce(e.detail->>'reason', e.detail->>'reply') as reason, e.machine, e.detail->'properties' as properties
+select e.id as key, e.id, e.type as event_type, e.occurred_at, e.customer_id, u.email as customer_email, c.id::text as campaign_id, c.name as campaign, n.name as connection, chr(64 + m.variant) as variant, e.mail_no || '-' || e.ordinal as message_id, k.url, e.source,
+  e.detail->>'class' as bounce_class, coalesce(e.detail->>'reason', e.detail->>'reply') as reason, e.country, e.city, e.client, e.device, e.machine, e.machine_reason, e.detail->'properties' as properties
 from event e left join customer u on u.id = e.customer_id left join campaign c on c.mail_no = e.mail_no left join link k on k.mail_no = e.mail_no and k.no = e.link_no
+  left join message m on m.mail_no = e.mail_no and m.ordinal = e.ordinal left join connection n on n.no = m.connection_no
 where e.id > $1 and ($3::int is null or e.mail_no = $3::int) and e.type <> 'sent' order by e.id limit $2`;
 
 // The ledger's own rows are the sent events: they are not written twice.
 const SENT = /* sql */ `
 select m.ordinal as key, m.mail_no || '-' || m.ordinal as id, 'sent' as event_type, m.ended_at as occurred_at, u.id as customer_id, u.email as customer_email,
-  c.id::text as campaign_id, c.name as campaign, 'ledger' as source, false as machine
-from message m left join customer u on u.id = m.customer_id left join campaign c on c.mail_no = m.mail_no
+  c.id::text as campaign_id, c.name as campaign, n.name as connection, chr(64 + m.variant) as variant, m.mail_no || '-' || m.ordinal as message_id, 'ledger' as source, false as machine
+from message m left join customer u on u.id = m.customer_id left join campaign c on c.mail_no = m.mail_no left join connection n on n.no = m.connection_no
 where m.mail_no = $3 and m.ordinal > $1 and m.state = 2 order by m.ordinal limit $2`;
 
 const RECIPIENTS = /* sql */ `
 select m.ordinal as key, u.id as customer_id, u.email, (array['pending', 'sending', 'sent', 'failed', 'skipped', 'in_doubt'])[m.state + 1] as state, m.reason, m.reply, m.attempt as attempts,
-  n.name as connection, case m.state when 2 then m.ended_at end as sent_at, m.first_opened_at as opened_at, m.first_clicked_at as clicked_at, m.open_count as opens, m.click_count as clicks, m.unsubscribed_at
+  n.name as connection, chr(64 + m.variant) as variant, case m.state when 2 then m.ended_at end as sent_at, m.delivered_at, m.first_opened_at as opened_at, m.first_clicked_at as clicked_at, m.open_count as opens, m.click_count as clicks,
+  m.bounced_at, m.complained_at, m.unsubscribed_at
 from message m left join customer u on u.id = m.customer_id left join connection n on n.no = m.connection_no
 where m.mail_no = $3 and m.ordinal > $1 order by m.ordinal limit $2`;
 

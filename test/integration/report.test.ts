@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { reportColumns, type ReportKind } from '../../infra/exports/columns.ts';
+import { openExport } from '../../infra/exports/rows.ts';
 import type { Tenant } from '../../infra/tenancy/registry.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { followOutbox } from '../support/indexing.ts';
@@ -94,6 +96,25 @@ describe('a campaign that was read', () => {
     expect(reply.status).toBe(200);
     expect(reply.body.data.map((row: { email: string }) => row.email)).toEqual(expected.map((i) => `user${i}@example.com`));
     expect(reply.body.count).toBe(expected.length);
+  });
+
+  test.each(Object.keys(reportColumns) as ReportKind[])('the file %s has its columns and the rows of the screen', async (kind) => {
+    await applied();
+    const rows = await use(async (tenant) => {
+      const today = new Date().toISOString().slice(0, 10);
+      const source = await openExport(tenant, kind, { raw: true, ...(kind.startsWith('report_') ? { from: today, to: today } : { campaignId: campaign.campaignId }) }, () => undefined);
+      expect(source.columns).toEqual(reportColumns[kind]);
+      const all = [];
+      for await (const page of source.pages) all.push(...page);
+      return all;
+    });
+    if (kind !== 'certificate') expect(rows.length).toBeGreaterThan(0);
+    for (const row of rows) expect(Object.keys(row)).toEqual(expect.arrayContaining([...reportColumns[kind]]));
+    const first: Partial<Record<ReportKind, object>> = {
+      campaign_summary: { part: 'campaign', name: 'Spring', sent: 8, opened: 4, opened_machine: 1, open_rate: 50 }, campaign_links: { url: 'https://shop.example/a', clicks: 2, share: 66.67 }, campaign_domains: { domain: 'example.com', sent: 8, open_rate: 50 },
+      campaign_geography: { country: 'GB', city: '', unique_opened: 3 }, campaign_reasons: { what: 'machine_opened', reason: 'privacy_proxy', count: 1 }, report_campaigns: { name: 'Spring', sent: 8 },
+    };
+    expect(rows[0] ?? {}).toMatchObject(first[kind] ?? {});
   });
 
   test('a recipient with all that is known of her, in pages', async () => {

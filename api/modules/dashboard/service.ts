@@ -1,35 +1,62 @@
 import type { Role } from '#domain/access.ts';
+import { AppError } from '#domain/shared/errors.ts';
+import type { z } from 'zod';
 import type { Container } from '../../../infra/container.ts';
+import type { Sql } from '../../../infra/db/sql.ts';
+import { lastDays } from '../../../infra/reports/organization.ts';
+import type { Tenant } from '../../../infra/tenancy/registry.ts';
+import { countCustomers } from '../../../search/population.ts';
 import type { CampaignService } from '../campaigns/service.ts';
+import { overviewOf } from '../reports/service.ts';
+import type { AttentionView, DashboardView } from './views.ts';
 
 export type DashboardService = ReturnType<typeof createDashboardService>;
 
-/** The first screen: numbers of the organization, what runs now, and what to do next. */
-export function createDashboardService({ tenants }: Container, campaigns: Pick<CampaignService, 'list'>) {
+/** The first screen: a period of the organization against the one before, what runs now, what wants attention, what to do next. */
+export function createDashboardService({ tenants, clock }: Pick<Container, 'tenants' | 'clock'>, campaigns: Pick<CampaignService, 'list'>) {
   return {
-    read: (orgId: string, role: Role) =>
-      tenants.use(orgId, async ({ sql }) => {
-        const [people, month, daily, steps, running] = await Promise.all([
-          sql.first<{ customers: number; mailable: number; lists: number; campaigns: number }>(
-            `select (select count(*)::int from customer) as customers, (select count(*)::int from customer where mailable) as mailable,
-                    (select count(*)::int from list) as lists, (select count(*)::int from campaign where archived_at is null) as campaigns`,
-          ),
-          sql.first<{ sent30d: number; opened30d: number; clicked30d: number }>(
-            `select coalesce(sum(sent), 0)::int as "sent30d", coalesce(sum(unique_opened), 0)::int as "opened30d", coalesce(sum(unique_clicked), 0)::int as "clicked30d" from mail_count where hour > now() - interval '30 days'`,
-          ),
-          sql.rows<{ date: string; sent: number; opened: number; clicked: number }>(
-            `select to_char(d, 'YYYY-MM-DD') as date, coalesce(sum(n.sent), 0)::int as sent, coalesce(sum(n.unique_opened), 0)::int as opened, coalesce(sum(n.unique_clicked), 0)::int as clicked
-               from generate_series(current_date - 29, current_date, interval '1 day') d left join mail_count n on n.hour >= d and n.hour < d + interval '1 day' group by d order by d`,
-          ),
-          sql.first<{ uploaded: boolean; looked: boolean; written: boolean; tested: boolean; launched: boolean; arrived: boolean }>(
-            `select exists (select 1 from customer) as uploaded, exists (select 1 from segment) as looked, exists (select 1 from campaign where html <> '') as written,
-                    exists (select 1 from connection where health = 'healthy') as tested, exists (select 1 from campaign where launched_at is not null) as launched,
-                    exists (select 1 from mail_count where sent > 0) as arrived`,
-          ),
-          campaigns.list(orgId, role, { limit: 10, state: 'running,paused' }),
-        ]);
-        if (people === undefined || month === undefined || steps === undefined) throw new Error('an aggregate gave no row');
-        return { ...people, ...month, running: running.data, checklist: steps, daily };
-      }),
+    /** @param days of the period, up to today */
+    read: (orgId: string, role: Role, days: number) => tenants.use(orgId, async (tenant): Promise<z.input<typeof DashboardView>> => {
+      const { sql, org } = tenant;
+      const [people, counts, overview, steps, attention, running, scheduled] = await Promise.all([
+        countPeople(tenant),
+        sql.first<{ lists: number; campaigns: number }>('select (select count(*)::int from list) as lists, (select count(*)::int from campaign where archived_at is null) as campaigns'),
+        overviewOf(sql, lastDays(days, org.timezone, clock.now())),
+        sql.first<z.input<typeof DashboardView>['checklist']>(STEPS), readAttention(sql),
+        campaigns.list(orgId, role, { limit: 10, state: 'running,paused' }), campaigns.list(orgId, role, { limit: 10, state: 'scheduled' }),
+      ]);
+      return { ...people, ...counts!, overview, checklist: steps!, attention, running: running.data, scheduled: scheduled.data };
+    }),
   };
+}
+
+const STEPS = /* sql */ `
+select exists (select from customer) as uploaded, exists (select from segment) as looked, exists (select from campaign where html <> '') as written, exists (select from connection where health = 'healthy') as tested,
+       exists (select from campaign where launched_at is not null) as launched, exists (select from mail_count where sent > 0) as arrived`;
+
+/** An index that is behind is not waited for longer than this. */
+const PATIENCE_MS = 300;
+
+/** Of millions the index counts in a moment what the database takes a second for; it stands in when the index is away. */
+async function countPeople(tenant: Tenant): Promise<{ customers: number; mailable: number }> {
+  try {
+    const [customers, mailable] = await Promise.all([countCustomers(tenant, {}, PATIENCE_MS), countCustomers(tenant, { status: 'mailable' }, PATIENCE_MS)]);
+    return { customers, mailable };
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
+    return (await tenant.sql.first<{ customers: number; mailable: number }>('select count(*)::int as customers, count(*) filter (where mailable)::int as mailable from customer'))!;
+  }
+}
+
+/** A campaign that failed or a file that could not be read is pointed out for so long. */
+const POINTED_OUT = `interval '7 days'`;
+
+async function readAttention(sql: Sql): Promise<z.input<typeof AttentionView>[]> {
+  const rows = await sql.rows<Omit<z.input<typeof AttentionView>, 'at'> & { readonly at: Date }>(
+    `select 'campaign_paused' as kind, id::text, name, reason, state_detail as detail, updated_at as at from campaign where state = 'paused' and reason <> 'user'
+     union all select 'campaign_failed', id::text, name, reason, state_detail, coalesce(ended_at, updated_at) from campaign where state = 'failed' and archived_at is null and coalesce(ended_at, updated_at) > now() - ${POINTED_OUT}
+     union all select 'connection_broken', id::text, name, null, health_reason, updated_at from connection where health = 'broken' and enabled
+     union all select 'import_failed', id::text, file_name, null, problem, coalesce(ended_at, created_at) from import_job where state = 'failed' and coalesce(ended_at, created_at) > now() - ${POINTED_OUT}
+     order by at desc limit 50`);
+  return rows.map(({ at, ...row }) => ({ ...row, at: at.toISOString() }));
 }

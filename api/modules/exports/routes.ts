@@ -15,9 +15,10 @@ const capability = 'customers.view';
 export const exportRoutes = [
   route({
     method: 'post', path: '/exports', capability, tag, scope: 'customers:read', status: 202, idempotent: true, bodyLimit: 4 * 1_048_576,
-    summary: 'Writes customers, a list, a segment, suppressions, events or recipients as CSV in the background; the file is kept 7 days.',
+    summary: 'Writes customers, a list, a segment, suppressions, events, recipients or a report as CSV in the background; the file is kept 7 days.',
     body: z.strictObject({
       kind: z.enum(kinds), listId: z.uuid().optional(), segmentId: z.uuid().optional(), campaignId: z.uuid().optional(), filter: FilterInput.optional(), ids: idsInput.optional(),
+      from: z.string().max(30).optional(), to: z.string().max(30).optional(),
       columns: z.array(z.string().max(100)).min(1).max(1_000).optional(), raw: z.boolean().default(false),
     }),
     reply: ExportView,

@@ -8,6 +8,7 @@ import type { Sql } from '../../../infra/db/sql.ts';
 import { columnsOf } from '../../../infra/exports/columns.ts';
 import { exportKinds, type ExportKind, type ExportOptions } from '../../../infra/exports/export-job.ts';
 import { exportFiles, EXPORT_KEPT_DAYS } from '../../../infra/exports/files.ts';
+import { dayRange } from '../../../infra/reports/organization.ts';
 import { newId } from '../../../infra/ids.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { workflowIds } from '../../../workflows/contracts.ts';
@@ -25,6 +26,8 @@ export interface ExportRequest {
   readonly campaignId?: string | undefined;
   readonly filter?: FilterInput | undefined;
   readonly ids?: readonly number[] | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
   readonly columns?: readonly string[] | undefined;
   readonly raw: boolean;
 }
@@ -37,10 +40,17 @@ interface Asker extends Pick<Identity, 'scopes'> {
 const hasScope = ({ scopes }: Asker, kind: ExportKind) => scopes === null || covers(scopes, exportKinds[kind].scope);
 const mayExport = (by: Asker, kind: ExportKind) => allows(by.role, exportKinds[kind].capability) && hasScope(by, kind);
 
+type Subject = 'listId' | 'segmentId' | 'campaignId' | 'from' | 'to' | 'filter' | 'ids';
+const subjects: readonly Subject[] = ['listId', 'segmentId', 'campaignId', 'from', 'to', 'filter', 'ids'];
+const ofCampaign = { needs: ['campaignId'], takes: [] } as const;
+const overDays = { needs: ['from', 'to'], takes: [] } as const;
+
 /** What each kind is about: `needs` must be given, `takes` may. */
-const about: Record<ExportKind, { readonly needs?: 'listId' | 'segmentId' | 'campaignId'; readonly takes: readonly ('campaignId' | 'filter' | 'ids')[] }> = {
-  customers: { takes: ['filter', 'ids'] }, list: { needs: 'listId', takes: [] }, segment: { needs: 'segmentId', takes: [] },
-  suppressions: { takes: [] }, events: { takes: ['campaignId'] }, recipients: { needs: 'campaignId', takes: [] },
+const about: Record<ExportKind, { readonly needs?: readonly Subject[]; readonly takes: readonly Subject[] }> = {
+  customers: { takes: ['filter', 'ids'] }, list: { needs: ['listId'], takes: [] }, segment: { needs: ['segmentId'], takes: [] },
+  suppressions: { takes: [] }, events: { takes: ['campaignId'] }, recipients: ofCampaign,
+  campaign_summary: ofCampaign, campaign_reasons: ofCampaign, campaign_timeline: ofCampaign, campaign_links: ofCampaign, campaign_geography: ofCampaign, campaign_clients: ofCampaign, campaign_domains: ofCampaign, certificate: ofCampaign,
+  report_days: overDays, report_campaigns: overDays, report_domains: overDays, report_connections: overDays,
 };
 
 /** Files of people, reports and suppressions: a row says what is wanted, a workflow writes the file. */
@@ -99,12 +109,13 @@ export function createExportService(container: Pick<Container, 'tenants' | 'gate
 }
 
 async function readRequest(tenant: Tenant, input: ExportRequest): Promise<{ title: string; options: ExportOptions }> {
-  const { needs, takes } = about[input.kind];
-  for (const field of ['listId', 'segmentId', 'campaignId', 'filter', 'ids'] as const) {
-    if (field === needs && input[field] === undefined) throw refuse(field, `An export of this kind needs ${field}.`);
-    if (field !== needs && !takes.some((taken) => taken === field) && input[field] !== undefined) throw refuse(field, `An export of the kind ${input.kind} takes no ${field}. Leave it out.`);
+  const { needs = [], takes } = about[input.kind];
+  for (const field of subjects) {
+    if (needs.includes(field) && input[field] === undefined) throw refuse(field, `An export of this kind needs ${field}.`);
+    if (!needs.includes(field) && !takes.includes(field) && input[field] !== undefined) throw refuse(field, `An export of the kind ${input.kind} takes no ${field}. Leave it out.`);
   }
   if (input.filter !== undefined && input.ids !== undefined) throw refuse('ids', 'Choose customers by a filter or one by one, not both.');
+  if (input.from !== undefined && input.to !== undefined) dayRange(input.from, input.to, tenant.org.timezone);
   const known = columnsOf(input.kind, (await tenant.sql.rows<{ key: string }>('select key from custom_field where not removing order by field_no')).map((field) => field.key));
   const unknown = (input.columns ?? []).findIndex((column) => !known.own.includes(column) && !known.extra.includes(column));
   if (unknown !== -1) throw refuse(`columns[${unknown}]`, `There is no column ${input.columns![unknown]!} in this export.`);
@@ -115,12 +126,13 @@ async function readRequest(tenant: Tenant, input: ExportRequest): Promise<{ titl
     ...(input.campaignId === undefined ? {} : { campaignId: input.campaignId.toLowerCase() }),
     ...(filter === undefined || isEverybody(filter) ? {} : { filter }),
     ...(input.ids === undefined ? {} : { ids: [...new Set(input.ids)] }),
+    ...(input.from === undefined || input.to === undefined ? {} : { from: input.from, to: input.to }),
     ...(input.columns === undefined ? {} : { columns: [...new Set(input.columns)] }),
   };
   return { title: await titleOf(tenant, input.kind, options), options };
 }
 
-async function titleOf({ sql }: Tenant, kind: ExportKind, { listId, segmentId, campaignId, filter, ids }: ExportOptions): Promise<string> {
+async function titleOf({ sql }: Tenant, kind: ExportKind, { listId, segmentId, campaignId, filter, ids, from, to }: ExportOptions): Promise<string> {
   const name = async (table: 'list' | 'segment' | 'campaign', field: string, id: string) => {
     const row = await sql.first<{ name: string }>(`select name from ${table} where id = $1`, [id]);
     if (row === undefined) throw refuse(field, `This ${table} does not exist.`);
@@ -128,6 +140,14 @@ async function titleOf({ sql }: Tenant, kind: ExportKind, { listId, segmentId, c
   };
   if (listId !== undefined) return `List ${await name('list', 'listId', listId)}`;
   if (segmentId !== undefined) return `Segment ${await name('segment', 'segmentId', segmentId)}`;
-  if (campaignId !== undefined) return `${kind === 'events' ? 'Events' : 'Recipients'} of ${await name('campaign', 'campaignId', campaignId)}`;
-  return { customers: ids !== undefined ? 'Chosen customers' : filter === undefined ? 'All customers' : 'Filtered customers', suppressions: 'Suppressions', events: 'Events', list: 'List', segment: 'Segment', recipients: 'Recipients' }[kind];
+  if (campaignId !== undefined) return `${titles[kind]} of ${await name('campaign', 'campaignId', campaignId)}`;
+  if (from !== undefined && to !== undefined) return `${titles[kind]} ${from} to ${to}`;
+  if (kind === 'customers') return ids !== undefined ? 'Chosen customers' : filter === undefined ? 'All customers' : 'Filtered customers';
+  return titles[kind];
 }
+
+const titles: Record<ExportKind, string> = {
+  customers: 'Customers', suppressions: 'Suppressions', events: 'Events', list: 'List', segment: 'Segment', recipients: 'Recipients',
+  campaign_summary: 'Report', campaign_reasons: 'Reasons', campaign_timeline: 'Timeline', campaign_links: 'Links', campaign_geography: 'Geography', campaign_clients: 'Clients', campaign_domains: 'Domains', certificate: 'Certificate',
+  report_days: 'Days', report_campaigns: 'Campaigns', report_domains: 'Domains', report_connections: 'Connections',
+};
