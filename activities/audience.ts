@@ -5,6 +5,7 @@ import { planSlices, type Slice, type TestPlan } from '#domain/campaign/slices.t
 import { isTimeZone } from '#domain/shared/time.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import type { Transaction } from '../infra/db/sql.ts';
+import type { TrackedLink } from '../infra/mail/variants.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
 import { streamCustomerIds, type AudienceTarget } from '../search/audience.ts';
 import type { CampaignInput } from '../workflows/contracts.ts';
@@ -15,38 +16,47 @@ type Mail = Pick<CampaignInput, 'campaignId' | 'mailNo'>;
  * Resolves a campaign's targets and freezes who is in: a ledger row each with an ordinal in seeded random order, so that
  * any range is a random sample, and the slices that say when and over what each leaves. All rows appear in one
  * transaction. Begun again it starts over.
- * @param urls destinations of the mail's links, fixed with it
+ * @param links destinations of the mail's links, fixed with it
  * @param onProgress called after each page of up to 10,000 ids and about once a second while waiting for the index
  * @returns number of recipients
  */
-export async function resolveAudience(tenant: Tenant, mail: Mail, urls: readonly string[], onProgress: () => void): Promise<number> {
-  await stage(tenant, mail, onProgress);
-  return freeze(tenant, mail, urls);
+export async function resolveAudience(tenant: Tenant, mail: Mail, links: readonly TrackedLink[], onProgress: () => void): Promise<number> {
+  return freeze(tenant, mail, links, await stage(tenant, mail, onProgress));
 }
 
-async function stage(tenant: Tenant, { campaignId, mailNo }: Mail, onProgress: () => void): Promise<void> {
+/** What one attempt staged: another attempt at the same mail, or a crash of the database, may take it away. */
+interface Staged {
+  readonly attempt: number;
+  readonly size: number;
+}
+
+async function stage(tenant: Tenant, { campaignId, mailNo }: Mail, onProgress: () => void): Promise<Staged> {
   const campaign = await tenant.sql.first<{ targets: AudienceTarget[] }>('select targets from campaign where id = $1', [campaignId]);
   const targets = campaign?.targets ?? [];
+  const attempt = (await tenant.sql.first<{ epoch: number }>('update mail set epoch = epoch + 1 where no = $1 returning epoch', [mailNo]))?.epoch ?? 0;
   await tenant.sql.run('delete from audience_staging where mail_no = $1', [mailNo]);
   if (targets.every((target) => target.kind === 'list')) {
     // Lists alone need no index: a launch to them goes on while it is down.
     const idsOf = (mode: AudienceTarget['mode']) => targets.filter((target) => target.mode === mode).map((target) => target.id);
-    await tenant.sql.run(
-      `insert into audience_staging (mail_no, customer_id)
-       select distinct $1::int, customer_id from list_member m where list_id = any($2::uuid[])
+    const size = await tenant.sql.run(
+      `insert into audience_staging (mail_no, attempt, customer_id)
+       select distinct $1::int, $4::int, customer_id from list_member m where list_id = any($2::uuid[])
           and not exists (select from list_member e where e.list_id = any($3::uuid[]) and e.customer_id = m.customer_id)`,
-      [mailNo, idsOf('include'), idsOf('exclude')]);
-    return;
+      [mailNo, idsOf('include'), idsOf('exclude'), attempt]);
+    return { attempt, size };
   }
   // Writing a page goes on while the next one is read.
+  let size = 0;
   let writing: Promise<unknown> = Promise.resolve();
   for await (const ids of streamCustomerIds(tenant, targets, { onWait: onProgress })) {
     await writing;
-    writing = tenant.sql.run('insert into audience_staging (mail_no, customer_id) select $1, unnest($2::bigint[])', [mailNo, ids]);
+    writing = tenant.sql.run('insert into audience_staging (mail_no, attempt, customer_id) select $1, $2, unnest($3::bigint[])', [mailNo, attempt, ids]);
+    size += ids.length;
     writing.catch(() => undefined);  // awaited with the next page
     onProgress();
   }
   await writing;
+  return { attempt, size };
 }
 
 interface Plan {
@@ -57,14 +67,16 @@ interface Plan {
   readonly now: number;
 }
 
-async function freeze({ sql, org }: Tenant, { campaignId, mailNo }: Mail, urls: readonly string[]): Promise<number> {
+async function freeze({ sql, org }: Tenant, { campaignId, mailNo }: Mail, links: readonly TrackedLink[], staged: Staged): Promise<number> {
   const last = await sql.transaction(async (tx) => {
+    // Not locked: a pause does not wait for millions of rows. Of two attempts the second meets the first one's messages.
     const plan = await tx.first<Plan>(
-      `select delivery, experiment, schedule, floor(extract(epoch from now()) * 1000)::float8 as now from campaign where id = $1 for update`, [campaignId]);
+      `select delivery, experiment, schedule, floor(extract(epoch from now()) * 1000)::float8 as now from campaign where id = $1`, [campaignId]);
     if (plan === undefined) throw new AppError('not_found', 'This campaign does not exist.');
     const connections = await connectionNumbers(tx, plan.delivery);
     const waves = await wavesByZone(tx, mailNo, plan, org.timezone);
-    const sizes = await tx.rows<{ wave: number; size: number }>(FREEZE, [mailNo, waves.map((wave) => wave.zone), waves.map((wave) => wave.at)]);
+    const { staged: read, sizes } = (await tx.first<{ staged: number; sizes: { wave: number; size: number }[] }>(FREEZE, [mailNo, waves.map((wave) => wave.zone), waves.map((wave) => wave.at), staged.attempt]))!;
+    if (read !== staged.size) throw new AppError('unavailable', `Of ${staged.size} people only ${read} were there to freeze: the audience is read again.`);
     const audience = sizes.map(({ wave, size }) => ({ notBefore: wave <= plan.now ? null : wave, size }));
     const recipients = audience.reduce((sum, wave) => sum + wave.size, 0);
     const slices = planSlices({ waves: audience, delivery: plan.delivery, test: testPlan(recipients, plan) }).map((slice) => startOf(slice, plan));
@@ -74,7 +86,8 @@ async function freeze({ sql, org }: Tenant, { campaignId, mailNo }: Mail, urls: 
       [mailNo, slices.map((s) => s.phase), slices.map((s) => s.batch), slices.map((s) => connections[s.connection]), slices.map((s) => s.variant), slices.map((s) => s.notBefore),
         slices.map((s) => s.from), slices.map((s) => s.to)]);
     await tx.run('update campaign set recipients = $2, audience_hash = $3, frozen_at = now() where id = $1', [campaignId, recipients, await audienceHash(tx, mailNo)]);
-    await tx.run('insert into link (mail_no, no, url) select $1, n - 1, u from unnest($2::text[]) with ordinality x(u, n) on conflict do nothing', [mailNo, urls]);
+    await tx.run('insert into link (mail_no, no, url, variant) select $1, n - 1, u, v from unnest($2::text[], $3::int2[]) with ordinality x(u, v, n) on conflict do nothing',
+      [mailNo, links.map((link) => link.url), links.map((link) => link.variant)]);
     await tx.run('delete from audience_staging where mail_no = $1', [mailNo]);
     return recipients;
   });
@@ -86,13 +99,14 @@ async function freeze({ sql, org }: Tenant, { campaignId, mailNo }: Mail, urls: 
 // Ordinals by wave, then in seeded random order. Without waves the two arrays hold one zone, and everybody is of its time.
 const FREEZE = /* sql */ `
 with zone as (select * from unnest($2::text[], $3::float8[]) u(zone, at)),
+staged as (select customer_id from audience_staging where mail_no = $1::int and attempt = $4::int),
 person as (
-  select c.id, coalesce(z.at, (select at from zone where zone = '')) as wave
-    from audience_staging a join customer c on c.id = a.customer_id left join zone z on z.zone = c.timezone where a.mail_no = $1::int and c.mailable),
+  select c.id, coalesce(z.at, (select at from zone where zone = '')) as wave from staged s join customer c on c.id = s.customer_id left join zone z on z.zone = c.timezone where c.mailable),
 frozen as (
   insert into message (mail_no, ordinal, customer_id)
   select $1::int, row_number() over (order by wave, hashint8extended(id, $1::int), id), id from person)
-select wave, count(*)::int as size from person group by wave order by wave`;
+select (select count(*)::int from staged) as staged,
+       coalesce((select jsonb_agg(w order by wave) from (select wave, count(*)::int as size from person group by wave) w), '[]') as sizes`;
 
 /** SHA-256 of the frozen customer ids in ascending order, one a line. */
 export async function audienceHash(tx: Transaction, mailNo: number): Promise<string> {

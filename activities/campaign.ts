@@ -41,6 +41,7 @@ export function createCampaignActivities(container: Container) {
     const states = from.map((state) => `'${state}'`).join(', ');
     return (await sql.run(`update campaign set state = '${to}', version = version + 1, updated_at = now()${set} where id = $1 and state in (${states})`, [input.campaignId, ...values])) === 1;
   }
+  // After the campaign's own row: all who hold both rows take them in this order.
   const close = (tx: Sql, input: CampaignInput) => tx.run('update mail set open = false where no = $1', [input.mailNo]);
 
   return translating({
@@ -77,17 +78,17 @@ export function createCampaignActivities(container: Container) {
         if (frozen !== undefined) return frozen.recipients;
         const mail = await loadMail(tenant, input.mailNo);
         if (mail === undefined) throw new AppError('not_found', 'This campaign does not exist.');
-        const { urls } = compileVariants(mail, { ids, baseUrl: config.FERMATA_BASE_URL });
+        const { links } = compileVariants(mail, { ids, baseUrl: config.FERMATA_BASE_URL });
         const context = Context.current();
-        return alive(HEARTBEAT_MS, () => resolveAudience(tenant, input, urls, () => context.cancellationSignal.throwIfAborted()));
+        return alive(HEARTBEAT_MS, () => resolveAudience(tenant, input, links, () => context.cancellationSignal.throwIfAborted()));
       }),
 
-    /** Closes the mail first, so that no intent is granted from this commit on. */
+    /** Closes the mail with it, so that no intent is granted from this commit on. */
     pauseCampaign: (input: CampaignInput, why: { readonly reason: PauseReason; readonly detail: string | null }): Promise<void> =>
       inTenant(input, ({ sql }) =>
         sql.transaction(async (tx) => {
-          await close(tx, input);
           await move(tx, input, ['running'], 'paused', ', reason = $2, state_detail = $3', [why.reason, why.detail]);
+          await close(tx, input);
         }),
       ),
 
@@ -102,8 +103,8 @@ export function createCampaignActivities(container: Container) {
     cancelCampaign: (input: CampaignInput): Promise<void> =>
       inTenant(input, ({ sql }) =>
         sql.transaction(async (tx) => {
-          await close(tx, input);
           await move(tx, input, ['running', 'paused'], 'cancelled', ", reason = 'user', state_detail = null, ended_at = now()");
+          await close(tx, input);
         }),
       ),
 
@@ -111,8 +112,8 @@ export function createCampaignActivities(container: Container) {
     failCampaign: (input: CampaignInput, why: { readonly reason: string; readonly detail: string }): Promise<void> =>
       inTenant(input, ({ sql }) =>
         sql.transaction(async (tx) => {
-          await close(tx, input);
           const failed = await move(tx, input, ['running', 'paused'], 'failed', ', phase = null, phase_until = null, reason = $2, state_detail = $3, ended_at = now()', [why.reason, why.detail]);
+          await close(tx, input);
           if (failed) await tellAllSent(tx, input.mailNo);
         }),
       ),
@@ -131,10 +132,10 @@ export function createCampaignActivities(container: Container) {
 }
 
 async function finish(tx: Sql, input: CampaignInput): Promise<number> {
+  const campaign = await tx.first<{ state: CampaignState; recipients: number | null }>('select state, recipients from campaign where id = $1 for update', [input.campaignId]);
   // Fences every lane: nothing leaves the state it has, but for late outcomes of mails in doubt.
   await tx.run('delete from lane where mail_no = $1', [input.mailNo]);
   const mail = await tx.first<{ epoch: number }>('update mail set epoch = epoch + 1 where no = $1 returning epoch', [input.mailNo]);
-  const campaign = await tx.first<{ state: CampaignState; recipients: number | null }>('select state, recipients from campaign where id = $1 for update', [input.campaignId]);
   if (mail === undefined || campaign === undefined || campaign.state === 'completed' || campaign.state === 'failed') return 0;
   await doubt(tx, { mailNo: input.mailNo, from: 1, to: campaign.recipients ?? 0, before: mail.epoch, shard: 0 });
   if (campaign.state === 'cancelled') {

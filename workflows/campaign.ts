@@ -1,9 +1,9 @@
 import {
-  ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineUpdate, proxyActivities, setHandler, sleep, workflowInfo,
+  ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineSignal, defineUpdate, proxyActivities, setHandler, sleep, workflowInfo,
 } from '@temporalio/workflow';
 import { cursorsOf, giveBack, take, type Supply } from '#domain/campaign/ranges.ts';
 import { LATEST_START_MS } from '#domain/campaign/schedule.ts';
-import { after, isFinal, refusal, type CampaignMove, type CampaignState, type PauseReason } from '#domain/campaign/status.ts';
+import { after, isFinal, refusal, type CampaignMove, type CampaignPhase, type CampaignState, type PauseReason } from '#domain/campaign/status.ts';
 import type { CampaignActivities } from '../activities/campaign.ts';
 import type { Lane, Stage, StageActivities } from '../activities/campaign-stage.ts';
 import type { SendActivities } from '../activities/send.ts';
@@ -19,11 +19,15 @@ export const pauseUpdate = defineUpdate(messages.pause);
 export const resumeUpdate = defineUpdate(messages.resume);
 export const cancelUpdate = defineUpdate(messages.cancel);
 export const unscheduleUpdate = defineUpdate(messages.unschedule);
+/** A limit or throttle was changed: who waits for one asks again. */
+export const limitsSignal = defineSignal(messages.limits);
 export const pickWinnerUpdate = defineUpdate<void, [{ readonly variant: number; readonly by: string }]>(messages.pickWinner);
 
 /** Events of a run stay near 4,000; the server's limit is 51,200. */
 const ACTIVITIES_PER_RUN = 600;
 const RESUME_CHECK_MS = 24 * 3_600_000;
+/** A limit is waited for in parts of this, for the signal of its change may be lost. */
+const LIMIT_CHECK_MS = 600_000;
 const PROBE_EVERY_MS = 30_000;
 /** A wait for a limit shorter than this is no phase of its own. */
 const NOTED_WAIT_MS = 5_000;
@@ -42,6 +46,8 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   let wasPicked = false;
   /** Slices changed hands: the stage is planned anew. */
   let isStale = false;
+  let isProbing = false;
+  let limitChanges = 0;
   let activities = 0;
 
   const command = (move: CampaignMove, perform: () => Promise<void>) => async () => {
@@ -62,7 +68,10 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   setHandler(resumeUpdate, command('resume', () => control.resumeCampaign.executeWithOptions({ summary: 'Resume' }, [input])), { validator: validator('resume') });
   setHandler(cancelUpdate, command('cancel', () => control.cancelCampaign.executeWithOptions({ summary: 'Cancel' }, [input])), { validator: validator('cancel') });
   setHandler(unscheduleUpdate, command('unschedule', () => control.unscheduleCampaign.executeWithOptions({ summary: 'Unschedule' }, [input])), { validator: validator('unschedule') });
+  setHandler(limitsSignal, () => { limitChanges += 1; });
   setHandler(pickWinnerUpdate, async ({ variant, by }) => {
+    // Who picks next finds that the wait is over.
+    stage = null;
     await control.pickWinner.executeWithOptions({ summary: `Winner: variant ${variant}` }, [input, variant, by]);
     wasPicked = true;
   }, {
@@ -76,13 +85,10 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   isReady = true;
   if (state === 'draft') return;
   if (state === 'scheduled') await hold(standing.scheduledAt ?? 0);
-  if (!standing.isFrozen && (await running()) && !(await freeze())) return;
+  if (!standing.isFrozen && (await running())) await freeze();
 
   while (await running()) {
-    if (activities >= ACTIVITIES_PER_RUN || workflowInfo().continueAsNewSuggested) {
-      await condition(allHandlersFinished);
-      return continueAsNew<typeof campaignWorkflow>(input);
-    }
+    if (activities >= ACTIVITIES_PER_RUN || workflowInfo().continueAsNewSuggested) return anew();
     activities += 1;
     isStale = false;
     stage = await control.nextStage.executeWithOptions({ summary: 'What comes next' }, [input]);
@@ -96,6 +102,12 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   if (isFinal(state) && (standing.isOpen || !isFinal(standing.state))) await certify();
   await condition(allHandlersFinished);
 
+  /** Goes on as a new run, which finds its place in the rows. */
+  async function anew(): Promise<never> {
+    await condition(allHandlersFinished);
+    return continueAsNew<typeof campaignWorkflow>(input);
+  }
+
   async function hold(dueAt: number): Promise<void> {
     if (dueAt > Date.now()) await condition(() => state !== 'scheduled', dueAt - Date.now());
     if (state !== 'scheduled') return;
@@ -105,40 +117,57 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
     else await control.beginCampaign.executeWithOptions({ summary: 'Begin' }, [input]);
   }
 
-  /** @returns false when it failed: what the campaign says or whom it goes to cannot be read */
-  async function freeze(): Promise<boolean> {
+  /** A campaign whose content or audience cannot be read fails. */
+  async function freeze(): Promise<void> {
     try {
       await bulk.freezeAudience.executeWithOptions({ summary: 'Freeze the audience' }, [input]);
-      return true;
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
+      state = 'failed';
       await control.failCampaign(input, { reason: 'unreadable', detail: error.cause?.message ?? error.message });
-      return false;
     }
   }
 
-  /** Waits while it is paused. After connection failures it tries the connection itself. @returns whether it runs */
+  /** Waits while it is paused; after connection failures one of those who wait tries the connection. @returns whether it runs */
   async function running(): Promise<boolean> {
     while (state === 'paused') {
-      const isProbing = reason === 'connection_failures';
-      const changed = await condition(() => state !== 'paused', isProbing ? PROBE_EVERY_MS : RESUME_CHECK_MS);
-      if (changed || !isProbing) continue;
+      if (isCutOff() && !isProbing) await tryConnection();
+      else await condition(() => state !== 'paused', RESUME_CHECK_MS);
+    }
+    return state === 'running';
+  }
+
+  function isCutOff(): boolean {
+    return state === 'paused' && reason === 'connection_failures';
+  }
+
+  async function tryConnection(): Promise<void> {
+    isProbing = true;
+    while (isCutOff() && !(await condition(() => !isCutOff(), PROBE_EVERY_MS))) {
+      if (activities >= ACTIVITIES_PER_RUN) return anew();
       activities += 1;
       const isBack = await probe.probeConnections.executeWithOptions({ summary: 'Try the connection' }, [input]);
-      if (!isBack || after(state, 'resume') === undefined) {
-        if (activities < ACTIVITIES_PER_RUN) continue;
-        await condition(allHandlersFinished);
-        return continueAsNew<typeof campaignWorkflow>(input);
-      }
+      if (!isBack || !isCutOff()) continue;
       state = 'running';
       await control.resumeCampaign.executeWithOptions({ summary: 'Resume: the connection is back' }, [input]);
     }
-    return state === 'running';
+    isProbing = false;
   }
 
   async function wait(until: number): Promise<void> {
     await condition(() => state !== 'running' || wasPicked, Math.max(1, until - Date.now()));
     wasPicked = false;
+    stage = null;
+  }
+
+  async function waitForLimit(until: number): Promise<void> {
+    const known = limitChanges;
+    await condition(() => state !== 'running' || isStale || limitChanges !== known, Math.max(1, Math.min(until - Date.now(), LIMIT_CHECK_MS)));
+  }
+
+  function notePhase(summary: string, phase: CampaignPhase, until: number | null): Promise<void> {
+    activities += 1;
+    return control.setPhase.executeWithOptions({ summary }, [input, phase, until]);
   }
 
   async function sendStage({ pieces, lanes, phase }: Extract<Stage, { kind: 'send' }>): Promise<void> {
@@ -165,10 +194,10 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
       limited.set(lane.id, until);
       const ready = Math.min(...limited.values());
       const isNoted = limited.size === busy && ready - Date.now() > NOTED_WAIT_MS;
-      if (isNoted) await control.setPhase.executeWithOptions({ summary: 'Phase: waiting for a limit' }, [input, 'waiting_for_limit', ready]);
-      await condition(() => state !== 'running' || isStale, Math.max(1, until - Date.now()));
+      if (isNoted) await notePhase('Phase: waiting for a limit', 'waiting_for_limit', ready);
+      await waitForLimit(until);
       limited.delete(lane.id);
-      if (isNoted && state === 'running') await control.setPhase.executeWithOptions({ summary: `Phase: ${phase}` }, [input, phase, null]);
+      if (isNoted && state === 'running') await notePhase(`Phase: ${phase}`, phase, null);
     };
 
     await Promise.all(lanes.map(sendLane));
@@ -178,8 +207,9 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   async function retry(lane: Lane): Promise<void> {
     activities += 1;
     const result = await send.sendRetries.executeWithOptions({ summary: 'Send what is due again' }, [{ ...input, laneId: lane.id, from: 1, to: 0, variant: null, withRetries: true }]);
-    if (result.stop?.kind === 'limit') await wait(result.stop.until);
-    else await heed(result.stop);
+    if (result.stop?.kind !== 'limit') return heed(result.stop);
+    if (result.stop.until - Date.now() > NOTED_WAIT_MS) await notePhase('Phase: waiting for a limit', 'waiting_for_limit', result.stop.until);
+    await waitForLimit(result.stop.until);
   }
 
   async function heed(stop: Awaited<ReturnType<SendActivities['sendRange']>>['stop']): Promise<void> {
@@ -207,6 +237,8 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   /** The certificate waits until every mail is known to the index. */
   async function certify(): Promise<void> {
     for (let round = 0; !(await bulk.certifyCampaign.executeWithOptions({ summary: 'Certify' }, [input])); round += 1) {
+      if (round >= ACTIVITIES_PER_RUN) return anew();
+      if (workflowInfo().continueAsNewSuggested) return continueAsNew<typeof campaignWorkflow>(input);
       await sleep(CERTIFY_EVERY_MS[Math.min(round, CERTIFY_EVERY_MS.length - 1)]!);
     }
   }

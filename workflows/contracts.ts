@@ -89,4 +89,5 @@ export const messages = {
   cancel: 'cancel',
   unschedule: 'unschedule',
   pickWinner: 'pickWinner',
+  limits: 'limits',
 } as const;

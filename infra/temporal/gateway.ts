@@ -11,6 +11,8 @@ export interface Gateway {
   commandCampaign(input: CampaignInput, command: CampaignCommand): Promise<void>;
   /** Picks the variant for the rest. Errors as `commandCampaign`. */
   pickWinner(input: CampaignInput, variant: number, by: string): Promise<void>;
+  /** A limit or throttle was changed: a campaign that waits for one asks again at once. A lost word costs 10 minutes at most. */
+  tellLimits(input: CampaignInput): void;
   startImport(input: ImportInput): Promise<boolean>;
   cancelImport(input: ImportInput): Promise<void>;
   /** Has the customer index built again; a build under way hears of the reason and looks again when it is done. */
@@ -109,6 +111,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     startCampaign: (input) => start('campaignWorkflow', workflowIds.campaign(input.orgId, input.campaignId), input.orgId, 'campaign', input.campaignId, input),
     commandCampaign: (input, command) => update(workflowIds.campaign(input.orgId, input.campaignId), messages[command], []),
     pickWinner: (input, variant, by) => update(workflowIds.campaign(input.orgId, input.campaignId), messages.pickWinner, [{ variant, by }]),
+    tellLimits(input) {
+      client.workflow.getHandle(workflowIds.campaign(input.orgId, input.campaignId)).signal(messages.limits).catch((error: unknown) => {
+        if (!(error instanceof WorkflowNotFoundError)) options.onError(error);
+      });
+    },
     startImport: (input) => start('importWorkflow', workflowIds.import(input.orgId, input.importId), input.orgId, 'import', input.importId, input),
     cancelImport: (input) => cancel(workflowIds.import(input.orgId, input.importId)),
     startExport: (input) => start('exportWorkflow', workflowIds.export(input.orgId, input.exportId), input.orgId, 'export', input.exportId, input),

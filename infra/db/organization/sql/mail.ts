@@ -194,6 +194,7 @@ create table retry (
 
 create unlogged table audience_staging (
   mail_no integer not null,
+  attempt integer not null,
   customer_id bigint not null
 );
 create index audience_staging_mail on audience_staging (mail_no);
