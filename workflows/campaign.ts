@@ -238,7 +238,6 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   async function certify(): Promise<void> {
     for (let round = 0; !(await bulk.certifyCampaign.executeWithOptions({ summary: 'Certify' }, [input])); round += 1) {
       if (round >= ACTIVITIES_PER_RUN) return anew();
-      if (workflowInfo().continueAsNewSuggested) return continueAsNew<typeof campaignWorkflow>(input);
       await sleep(CERTIFY_EVERY_MS[Math.min(round, CERTIFY_EVERY_MS.length - 1)]!);
     }
   }

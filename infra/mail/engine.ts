@@ -93,7 +93,7 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
         return await range.run();
       } finally {
         runs.delete(range);
-        await pool.leave(tenant.sql);
+        pool.leave();
       }
     });
   }

@@ -1,6 +1,5 @@
 import { answered, closedBreaker, failed, verdict, type Breaker, type BreakReason } from '#domain/delivery/breaker.ts';
 import { classify, enhancedCode, type ReplyClass } from '#domain/delivery/reply.ts';
-import type { Sql } from '../db/sql.ts';
 import { SessionError, type Session } from './providers/provider.ts';
 import type { SessionShare } from './session-share.ts';
 
@@ -38,10 +37,8 @@ export class SessionPool {
     this.#runs += 1;
   }
 
-  /** The last to leave lets other processes have this one's share. */
-  async leave(sql: Sql): Promise<void> {
+  leave(): void {
     this.#runs -= 1;
-    if (this.#runs === 0) await this.#share.leave(sql);
   }
 
   /** Sessions that each who joined may hold now, 1 at least: nobody goes without. */
@@ -75,7 +72,6 @@ export class SessionPool {
     try {
       const session = await this.#open();
       this.#hasOpened = true;
-      this.#breaker = { ...this.#breaker, failuresInRow: 0 };
       return session;
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;

@@ -7,7 +7,8 @@ const REFRESH_MS = 2_000;
 
 /**
  * How many of a connection's parallel sessions this process may open: they are divided among the processes that send over
- * it now, whatever the campaign. A process that is silent for 10 s has given up its share.
+ * it now, whatever the campaign. A process that is silent for 10 s has given up its share; between two ranges it keeps it,
+ * or the others would take it for the blink of an eye and hold it for 2 s.
  */
 export class SessionShare {
   readonly #connectionNo: number;
@@ -31,12 +32,6 @@ export class SessionShare {
     // The first of the processes take what does not divide evenly; none has less than one.
     const share = Math.floor(row.parallel / row.processes) + (row.rank <= row.parallel % row.processes ? 1 : 0);
     this.#sessions = Math.max(1, Math.min(most, share));
-  }
-
-  /** Leaves its share to the others. */
-  async leave(sql: Sql): Promise<void> {
-    this.#readAt = 0;
-    await sql.run('delete from session_share where connection_no = $1 and process_id = $2', [this.#connectionNo, processId]);
   }
 }
 

@@ -8,9 +8,10 @@ import { createContainer } from '../container.ts';
 import { demoCsv, demoHtml, demoText } from './seed-content.ts';
 
 /**
- * Fills a fresh installation with a living demo, through the REST API alone: an owner, 10,000 customers in two lists,
- * segments, a finished campaign whose mails went through the catcher and were opened and clicked, and a draft.
- * Does nothing when somebody has set the installation up already.
+ * Fills a fresh installation with a living demo, through the REST API alone: an owner, an admin and a member, 10,000
+ * customers in two lists, segments, suppressions, and campaigns in every state: finished ones whose mails went through the
+ * catcher and were opened and clicked, one of them an A/B test, one that runs throttled, one scheduled by each recipient's
+ * clock, one paused, one cancelled, a draft. Does nothing when somebody has set the installation up already.
  */
 
 const CUSTOMERS = 10_000;
@@ -36,6 +37,12 @@ async function api<T>(method: string, path: string, body?: unknown, type = 'appl
   return (text === '' ? undefined : JSON.parse(text)) as T;
 }
 
+/** A request of somebody who is not logged in: what it answers changes nothing for the owner. */
+async function asStranger(path: string, body: object): Promise<void> {
+  const response = await fetch(`${base}/api/v1${path}`, { method: 'POST', headers: { 'x-requested-by': 'fermata', 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
+}
+
 async function until(what: string, done: () => Promise<boolean>, timeoutMs: number): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await done())) {
@@ -53,12 +60,15 @@ async function upload(list: string, csv: string): Promise<void> {
   }, 120_000);
 }
 
-/** Follows links and pixels of the mails the catcher holds, as their readers would. */
-async function read(orgId: string): Promise<{ opened: number; clicked: number }> {
+/**
+ * Follows links and pixels of mails the catcher holds, as their readers would.
+ * @param opens share of a subject's readers who open
+ */
+async function read(orgId: string, opens: (subject: string) => number): Promise<{ opened: number; clicked: number }> {
   const container = await createContainer('seed', config);
   try {
-    const mails = await container.tenants.use(orgId, ({ sql }) => sql.rows<{ source: Buffer }>('select source from caught_mail order by id'));
-    const openers = mails.filter((_, i) => seeded(i, 1) < OPEN_SHARE);
+    const mails = await container.tenants.use(orgId, ({ sql }) => sql.rows<{ source: Buffer; subject: string }>('select source, subject from caught_mail order by id'));
+    const openers = mails.filter(({ subject }, i) => seeded(i, 1) < opens(subject));
     let clicked = 0;
     for (let from = 0; from < openers.length; from += 40) {
       await Promise.all(openers.slice(from, from + 40).map(async ({ source }, i) => {
@@ -113,24 +123,58 @@ async function seed(): Promise<void> {
   const { data: lists } = await api<{ data: { id: string; name: string }[] }>('GET', '/lists');
   const { data: connections } = await api<{ data: { id: string }[] }>('GET', '/connections');
   const newsletter = lists.find((list) => list.name === 'Newsletter');
-  const draft = async (name: string, subject: string) => {
+  const club = lists.find((list) => list.name === 'Tasting club');
+  const delivery = (throttlePerMinute: number | null = null) => ({ mode: 'single', connections: [{ id: connections[0]?.id, percent: 100 }], throttlePerMinute });
+  const draft = async (name: string, subject: string, listId = newsletter?.id, edit: object = {}) => {
     const { id, version } = await api<{ id: string; version: number }>('POST', '/campaigns', { name });
     await api('PATCH', `/campaigns/${id}`, {
       version, subject, preheader: 'Beans from three new farms', fromName: 'Harbour Coffee', fromEmail: 'hello@harbour.example',
-      html: demoHtml, text: demoText, delivery: { mode: 'single', connections: [{ id: connections[0]?.id, percent: 100 }] }, targets: [{ kind: 'list', id: newsletter?.id, mode: 'include' }],
+      html: demoHtml, text: demoText, delivery: delivery(), targets: [{ kind: 'list', id: listId, mode: 'include' }], ...edit,
     });
     return id;
   };
-  const launched = await draft('November roast', 'The November roast is here, {{first_name | default: "coffee lover"}}');
-  await draft('Advent calendar', '24 coffees, one a day');
+  const launch = async (id: string) => {
+    await api('POST', `/campaigns/${id}/launch`, { acknowledgeWarnings: true });
+    return id;
+  };
+  const reaches = (id: string, what: string, wanted: { state?: string; phase?: string; sent?: number }) => until(what, async () => {
+    const { state, phase, progress } = await api<{ state: string; phase: string | null; progress: { sent: number } }>('GET', `/campaigns/${id}`);
+    return (wanted.state ?? state) === state && (wanted.phase ?? phase) === phase && progress.sent >= (wanted.sent ?? 0);
+  }, 180_000);
 
-  console.log('Demo: sending a campaign to the mail catcher…');
-  await api('POST', `/campaigns/${launched}/launch`, { acknowledgeWarnings: true });
-  await until('The campaign', async () => (await api<{ state: string }>('GET', `/campaigns/${launched}`)).state === 'completed', 180_000);
+  for (const [role, name] of [['admin', 'Amir Admin'], ['member', 'Mia Member']] as const) {
+    const email = `${role}@fermata.example`;
+    const { id } = await api<{ id: string }>('POST', '/invitations', { email, role });
+    await asStranger('/invitations/accept', { token: id, name, password: login.password });
+  }
+  for (const [i, reason] of (['manual', 'hard_bounce', 'complaint', 'unsubscribed'] as const).entries()) {
+    await api('POST', '/suppressions', { email: `customer${9_000 + i}@shop.example`, reason, note: 'Part of the demo' });
+  }
+
+  console.log('Demo: sending campaigns to the mail catcher…');
+  const roast = await launch(await draft('November roast', 'The November roast is here, {{first_name | default: "coffee lover"}}'));
+  await reaches(roast, 'The campaign', { state: 'completed' });
+  const test = await launch(await draft('Two subjects for the club', 'Your tasting club box', club?.id, { experiment: { subjects: ['A box of three secrets'], testPercent: 40, durationHours: 4, winnerBy: 'open_rate' } }));
+  await reaches(test, 'The A/B test', { phase: 'waiting' });
   await sleep(HUMAN_DELAY_MS);
   console.log('Demo: reading the mails…');
-  const { opened, clicked } = await read(organization.id);
+  const { opened, clicked } = await read(organization.id, (subject) => (subject.includes('secrets') ? OPEN_SHARE * 1.4 : OPEN_SHARE));
+  await api('POST', `/campaigns/${test}/winner`, { variant: 'B' });
+  await reaches(test, 'The A/B test', { state: 'completed' });
+
+  const slow = { delivery: delivery(60) };
+  const paused = await launch(await draft('Harbour café opens late', 'Open until ten on Thursdays', newsletter?.id, slow));
+  const cancelled = await launch(await draft('Easter blend', 'The Easter blend is back', newsletter?.id, slow));
+  for (const id of [paused, cancelled]) await reaches(id, 'The first mails', { sent: 20 });
+  await api('POST', `/campaigns/${paused}/pause`);
+  await api('POST', `/campaigns/${cancelled}/cancel`);
+  const newYear = await draft('Happy New Year', 'A quiet start into the year');
+  await api('POST', `/campaigns/${newYear}/schedule`, { at: `${new Date().getUTCFullYear() + 1}-01-01T09:00`, zone: 'recipient', acknowledgeWarnings: true });
+  await draft('Advent calendar', '24 coffees, one a day');
+  await launch(await draft('Holiday hours', 'When we are open over the holidays', newsletter?.id, slow));
+
   console.log(`Demo: ready. ${opened.toLocaleString('en')} mails opened, ${clicked.toLocaleString('en')} links clicked.`);
+  console.log(`Demo: admin@fermata.example and member@fermata.example have the same password.`);
   console.log(`Demo: log in at ${base}/login with ${login.email} and ${login.password}`);
 }
 
