@@ -29,6 +29,7 @@ export const pages = {
   blocked: page({ title: 'This cannot be done here', body: '<p>Your address gets no mail for another reason as well, for example because mail to it came back. Please write to the sender.</p>' }),
   test: page({ title: 'Unsubscribe', body: '<p>This is the link of a test mail: it changes nothing.</p>' }),
   testPreferences: page({ title: 'Your mail', body: '<p>This is the link of a test mail: it changes nothing. Readers choose their lists here, or unsubscribe from all.</p>' }),
+  testWebVersion: page({ title: 'The mail in a browser', body: '<p>This is the link of a test mail. Readers see their mail here.</p>' }),
   later: page({ title: 'Please try again', body: '<p>Something is not available at the moment. Please try again in a minute.</p>' }),
 } as const;
 

@@ -267,3 +267,28 @@ describe('unsubscribing', () => {
     expect(await answer.text()).toContain('test mail');
   });
 });
+
+describe('the web version', () => {
+  const html = '<html><body><p>Hello {{ first_name | default: "you" }}</p><a href="https://shop.example/a">A</a><script>alert(1)</script></body></html>';
+  test('is the mail as she got it, in her words, and can do nothing; reading it is an open', async () => {
+    campaign = await createSentCampaign(organization, { recipients: 2, campaign: { html } });
+    await use((tenant) => tenant.sql.run(`update customer set first_name = '<Ada>' where email = 'user1@example.com'`));
+    const answer = await fetch(`${base}/web/${campaign.id('web', 1)}`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-security-policy')).toMatch(/default-src 'none';.*sandbox(?!.*allow-(scripts|same-origin|forms))/);
+    const text = await answer.text();
+    expect(text).toContain('Hello &lt;Ada&gt;');
+    expect(text).toContain(`/api/track/click/${campaign.id('click', 1, 0)}`);
+    expect(await counts()).toEqual({ sent: 2, opened: 1, unique_opened: 1 });
+  });
+
+  test('of a variant, of an erased reader, of nobody, of a test mail', async () => {
+    const experiment = { subjects: [], contents: [{ html: '<p>The other words</p>', text: '' }], fromNames: [], testPercent: 100, durationHours: 4, winnerBy: 'open_rate', distribution: 'random', weights: [] };
+    campaign = await createSentCampaign(organization, { recipients: 3, variant: '1 + (o % 2)', campaign: { html, experiment: JSON.stringify(experiment) } });
+    expect(await (await fetch(`${base}/web/${campaign.id('web', 1)}`)).text()).toContain('The other words');
+    expect(await (await fetch(`${base}/web/${campaign.id('web', 2)}`)).text()).toContain('Hello');
+    await use((tenant) => tenant.sql.run('delete from customer where id = (select customer_id from message where mail_no = $1 and ordinal = 3)', [campaign.mailNo]));
+    for (const id of [campaign.id('web', 3), campaign.id('web', 99), campaign.id('open', 1), 'nonsense']) expect((await fetch(`${base}/web/${id}`)).status).toBe(404);
+    expect(await (await fetch(`${base}/web/${campaign.id('web', 0)}`)).text()).toContain('test mail');
+  });
+});
