@@ -1,8 +1,8 @@
 import { emailKey } from '#domain/customer/email-address.ts';
 import type { Transaction } from '../db/sql.ts';
 import type { Secrets } from '../secrets.ts';
-import { createAddressHash } from './erasure.ts';
-import { WRITE_SUPPRESSIONS } from './suppression-lock.ts';
+import { blockErased, createAddressHash } from './erasure.ts';
+import { ERASE, WRITE_SUPPRESSIONS } from './suppression-lock.ts';
 
 export interface Erasure {
   readonly customerIds: readonly number[];
@@ -32,6 +32,7 @@ export interface Erased {
 export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure: Erasure): Promise<Erased> {
   const ids = [...erasure.customerIds].sort((a, b) => a - b);
   await tx.run(WRITE_SUPPRESSIONS);
+  await tx.run(ERASE);
   await tx.run(SETTLE_MESSAGES, [ids]);
   await tx.rows('select 1 from customer where id = any($1) order by id for update', [ids]);
   const idByAddress = new Map([...(erasure.emailKeys ?? []).map((key) => [key, null] as const), ...(await addressesOf(tx, ids))]);
@@ -46,7 +47,7 @@ export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure:
   await tx.run(`delete from caught_mail where string_to_array(lower(recipient), ', ') && $1::text[]`, [addresses]);
   await tx.run(`update audit set subject = 'erased address', detail = null where subject = any($1)`, [addresses]);
   await tx.run(`delete from idempotency i where route like 'post %import%' and exists (select 1 from unnest($1::text[]) u(address) where position(address in lower(i.response::text)) > 0)`, [addresses]);
-  await takeOutStaged(tx, addresses);
+  await takeOutStaged(tx, secrets, addresses);
   // One statement: an export that ends at this moment is seen either as running or as ended.
   const exports = await tx.rows<{ id: string; state: string }>(
     `update export_job set file_removed_at = case when state = 'completed' then now() end, start_over = state <> 'completed'
@@ -75,11 +76,10 @@ async function hide(tx: Transaction, secrets: Secrets, idByAddress: ReadonlyMap<
   await tx.run(
     `insert into suppression_hash (hash, reason, source, created_at) select * from unnest($1::bytea[], $2::text[], $3::text[], $4::timestamptz[]) on conflict (hash) do nothing`,
     [taken.map((row) => hashOf(row.key)), taken.map((row) => row.reason), taken.map((row) => row.source), taken.map((row) => row.at.toISOString())]);
-  const hashes = addresses.map(hashOf);
-  if (neverMail) await tx.run(`insert into suppression_hash (hash, reason, source) select h, 'manual', 'manual' from unnest($1::bytea[]) u(h) on conflict (hash) do nothing`, [hashes]);
+  if (neverMail) await blockErased(tx, secrets, addresses, { reason: 'manual', source: 'manual' });
   await tx.run(
     `insert into erased_address (hash, customer_id) select * from unnest($1::bytea[], $2::bigint[])
-     on conflict (hash) do update set customer_id = coalesce(excluded.customer_id, erased_address.customer_id), erased_at = now(), searched = false`, [hashes, [...idByAddress.values()]]);
+     on conflict (hash) do update set customer_id = coalesce(excluded.customer_id, erased_address.customer_id), erased_at = now(), searched = false`, [addresses.map(hashOf), [...idByAddress.values()]]);
 }
 
 /**
@@ -116,13 +116,18 @@ on conflict (mail_no, hour, connection_no, variant, shard) do update set skipped
 
 const UNDEFINED_TABLE = '42P01';
 
-/** An import that ends meanwhile takes its table away, and the rows with it. */
-async function takeOutStaged(tx: Transaction, addresses: readonly string[]): Promise<void> {
-  const tables = await tx.rows<{ name: string }>(`select relname as name from pg_class where relname like 'import\\_staging\\_%' and relkind = 'r' order by 1`);
-  for (const { name } of tables) {
+/** An import that ends meanwhile takes its table away, and the rows with it. Whom one was still to suppress is blocked. */
+async function takeOutStaged(tx: Transaction, secrets: Secrets, addresses: readonly string[]): Promise<void> {
+  const tables = await tx.rows<{ name: string; suppressedUpTo: number | null }>(
+    `select t.relname as name, j.cursor_no as "suppressedUpTo"
+       from pg_class t left join import_job j on j.kind = 'suppressions' and t.relname = 'import_staging_' || replace(j.id::text, '-', '')
+      where t.relname like 'import\\_staging\\_%' and t.relkind = 'r' order by 1`);
+  for (const { name, suppressedUpTo } of tables) {
     await tx.run('savepoint staged');
     try {
-      await tx.run(`delete from ${tx.client.escapeIdentifier(name)} where email_key = any($1)`, [addresses]);
+      const taken = await tx.rows<{ key: string; no: number }>(`delete from ${tx.client.escapeIdentifier(name)} where email_key = any($1) returning email_key as key, no`, [addresses]);
+      const waiting = suppressedUpTo === null ? [] : taken.filter((row) => row.no > suppressedUpTo);
+      await blockErased(tx, secrets, waiting.map((row) => row.key), { reason: 'list_import', source: 'csv_import' });
       await tx.run('release savepoint staged');
     } catch (error) {
       if ((error as { code?: unknown }).code !== UNDEFINED_TABLE) throw error;

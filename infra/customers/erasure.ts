@@ -34,14 +34,29 @@ export async function unhideSuppressions(tx: Sql, secrets: Secrets, emailKeys: r
  * suppressions of erased ones are back, and until the transaction ends nobody suppresses an address, which would miss
  * her, and she it. Everybody takes this lock first, so nobody waits crosswise.
  */
-export async function holdSuppressions(tx: Sql, secrets: Secrets, emailKeys: readonly string[]): Promise<void> {
+export function holdSuppressions(tx: Sql, secrets: Secrets, emailKeys: readonly string[]): Promise<void> {
+  return holdSuppressionsOf(tx, secrets, () => Promise.resolve(emailKeys));
+}
+
+/**
+ * The same for addresses that are found only once nobody is erased any more until the transaction ends.
+ * @param find may be called twice; what the first call wrote is then undone
+ */
+export async function holdSuppressionsOf(tx: Sql, secrets: Secrets, find: () => Promise<readonly string[]>): Promise<void> {
   await tx.run('savepoint hold');
   await tx.run(KEEP_SUPPRESSIONS);
-  if ((await hiddenAmong(tx, secrets, emailKeys)).length === 0) return void (await tx.run('release savepoint hold'));
+  if ((await hiddenAmong(tx, secrets, await find())).length === 0) return void (await tx.run('release savepoint hold'));
   // Two who hold a share lock and want to write would wait for each other: the share lock is given back for one that only one can have.
   await tx.run('rollback to savepoint hold');
   await tx.run(KEEP_AND_WRITE_SUPPRESSIONS);
-  await unhideSuppressions(tx, secrets, emailKeys);
+  await unhideSuppressions(tx, secrets, await find());
+}
+
+/** Blocks erased addresses by their hashes, for a reason of their own; one that is blocked already keeps its reason. */
+export async function blockErased(tx: Sql, secrets: Secrets, emailKeys: readonly string[], { reason, source }: { readonly reason: 'manual' | 'list_import'; readonly source: 'manual' | 'csv_import' }): Promise<void> {
+  if (emailKeys.length === 0) return;
+  await tx.run(`insert into suppression_hash (hash, reason, source) select h, $2, $3 from unnest($1::bytea[]) u(h) order by h on conflict (hash) do nothing`,
+    [emailKeys.map(createAddressHash(secrets)), reason, source]);
 }
 
 async function hiddenAmong(tx: Sql, secrets: Secrets, emailKeys: readonly string[]): Promise<{ hash: Buffer; emailKey: string }[]> {

@@ -17,3 +17,9 @@ export const KEEP_SUPPRESSIONS = hold('share');
 
 /** For the one who does both. */
 export const KEEP_AND_WRITE_SUPPRESSIONS = hold('share row exclusive');
+
+/** For those who erase, after `WRITE_SUPPRESSIONS`; it keeps out the ones below. */
+export const ERASE = 'lock table erased_address in row exclusive mode';
+
+/** For those who suppress addresses a file holds, after `WRITE_SUPPRESSIONS`: who was erased since it came is known until the transaction ends. */
+export const KEEP_ERASED = 'lock table erased_address in share mode';

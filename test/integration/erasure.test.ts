@@ -92,15 +92,47 @@ test('nothing of her is left anywhere, and the counts stay', async () => {
   expect(await sql(`select subject, detail from audit where action = 'customer.erased'`)).toEqual([{ subject: `customer ${id}`, detail: null }]);
 }, 120_000);
 
-test('an upload that was not read yet does not bring back who is erased meanwhile', async () => {
-  const id = await add('between@example.com');
-  const importId = await upload('email\nbetween@example.com\nbeside@example.com\n', '');
+test('an upload that was not read yet does not bring back who is erased meanwhile, nor her suppression', async () => {
+  const ids = [await add('between@example.com'), await add('between.gone@example.com')];
+  await admin.post('/suppressions', { email: 'between.gone@example.com', reason: 'complaint' });
+  const importId = await upload('email\nbetween@example.com\nbetween.gone@example.com\nbeside@example.com\n', '');
   await sql(`update import_job set state = 'queued' where id = $1`, [importId]);
-  expect((await admin.delete(`/customers/${id}`)).status).toBe(204);
+  for (const id of ids) expect((await admin.delete(`/customers/${id}`)).status).toBe(204);
   await api.container.gateway.startImport({ orgId: api.orgId, importId });
   expect(await ended(`/imports/${importId}`)).toMatchObject({ state: 'completed', created: 1, updated: 0 });
   await searched();
-  expect(await tracesOf('between@example.com')).toEqual([]);
+  expect(await tracesOf('between')).toEqual([]);
+  expect((await admin.post('/customers', { email: 'between.gone@example.com' })).body).toMatchObject({ mailable: false, suppressionStatus: 'suppressed' });
+}, 120_000);
+
+test.each(['not read yet', 'read and not applied'])('a file of suppressions that is %s does not bring back who is erased meanwhile, but blocks her', async (when) => {
+  const [gone, here] = [`${when === 'not read yet' ? 'early' : 'late'}.gone@example.com`, `${when === 'not read yet' ? 'early' : 'late'}.here@example.com`];
+  const ids = [await add(gone), await add(here)];
+  const reply = await admin.request('POST', '/suppressions/import?fileName=list.csv', `email\n${here}\n${gone}\n`, { 'content-type': 'text/csv' });
+  const importId = reply.body.id as string;
+  const { pool } = await api.container.tenants.use(api.orgId, (tenant) => Promise.resolve(tenant));
+  const holder = await pool.connect();
+  try {
+    if (when === 'not read yet') await sql(`update import_job set state = 'queued' where id = $1`, [importId]);
+    else {
+      // The batch waits for a customer row, and gives way: what is staged is there, and nothing of it applied.
+      await holder.query('begin');
+      await holder.query('select 1 from customer where id = $1 for update', [ids[1]]);
+      await admin.post(`/imports/${importId}/start`);
+      await expect.poll(() => sql(`select 1 as waits from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`), { timeout: 30_000 }).toHaveLength(1);
+      await sql(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
+    }
+    expect((await admin.delete(`/customers/${ids[0]}`)).status).toBe(204);
+  } finally {
+    await holder.query('rollback');
+    holder.release();
+  }
+  if (when === 'not read yet') await api.container.gateway.startImport({ orgId: api.orgId, importId });
+  expect(await ended(`/imports/${importId}`)).toMatchObject({ state: 'completed', created: 1 });
+  // The file itself goes when kept files are searched, as everywhere.
+  expect((await tracesOf(gone)).filter((trace) => trace.includes(': '))).toEqual([]);
+  expect((await admin.get(`/customers/${ids[1]}`)).body).toMatchObject({ suppressionStatus: 'suppressed' });
+  expect((await admin.post('/customers', { email: gone })).body).toMatchObject({ mailable: false, suppressionStatus: 'suppressed' });
 }, 120_000);
 
 test('an upload that is started while its file is searched keeps it, and is searched again when it has ended', async () => {
