@@ -1,6 +1,9 @@
 import { standardIn } from './rows.ts';
 import type { ImportOptions } from './job.ts';
 
+/** A customer knows the newest of the imports that wrote her: who comes with every nightly file keeps a row of one size. */
+const KEPT_IMPORTS = 100;
+
 /**
  * Applies one batch of staged customers: people, memberships and one outbox row in one statement.
  * Who has everything already and is a member is not touched and keeps her version. New ones are made in the order of
@@ -18,6 +21,7 @@ export function upsertCustomers(table: string, { columns, emptyCellsClear }: Imp
   };
   // Cleared values are staged as JSON nulls; where empty cells keep, they are not staged at all.
   const custom = emptyCellsClear ? 'jsonb_strip_nulls(c.custom || b.custom)' : 'c.custom || b.custom';
+  const imports = `(c.imports || $4::integer)[greatest(1, cardinality(c.imports) + 2 - ${KEPT_IMPORTS}):]`;
   const values = standard.map((field) => `${field}, `).join('');
   return /* sql */ `
 with batch as materialized (
@@ -37,13 +41,13 @@ with batch as materialized (
   -- Somebody made her in this very moment: the row is merged as if she had been known.
   on conflict (email_key) do update
      set ${standard.map((field) => `${field} = coalesce(excluded.${field}, c.${field}), `).join('')}custom = c.custom || excluded.custom,
-         imports = c.imports || $4::integer, version = c.version + 1, updated_at = now()
+         imports = ${imports}, version = c.version + 1, updated_at = now()
   returning id, xmax = 0 as created
 ), held as materialized (
   select c.id, b.no from batch b join customer c on c.id = b.known where not b.is_done order by c.id for update of c
 ), changed as (
   update customer c
-     set ${standard.map((field) => `${field} = ${next(field)}, `).join('')}custom = ${custom}, imports = c.imports || $4::integer, version = c.version + 1, updated_at = now()
+     set ${standard.map((field) => `${field} = ${next(field)}, `).join('')}custom = ${custom}, imports = ${imports}, version = c.version + 1, updated_at = now()
     from held h join batch b on b.no = h.no
    where c.id = h.id
   returning c.id

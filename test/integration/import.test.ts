@@ -112,6 +112,15 @@ test('customers know the imports that wrote them, and only those', async () => {
   await ended((await named('list.csv', 'email,city\noften@example.org,\n', 'Often')).id);
   await ended((await named('city.csv', 'email,city\noften@example.org,Oslo\n', 'Often')).id);
   expect(await written()).toEqual({ files: ['one.csv', 'list.csv', 'city.csv'], version: 3 });
+  // Of a long life the newest hundred.
+  const long = (set: string) => organization.container.tenants.use(organization.orgId, ({ sql }) => sql.first(
+    `update customer set ${set} where email_key = 'often@example.org' returning cardinality(imports) as known, imports[1] as first, imports[cardinality(imports)] > 0 as "isNewest"`));
+  await long('imports = array(select generate_series(-99, 0))');
+  await ended((await named('later.csv', 'email,city\noften@example.org,Bern\n')).id);
+  expect(await long('imports = imports')).toEqual({ known: 100, first: -98, isNewest: true });
+  await long('imports = array(select generate_series(-98, 0))');
+  await ended((await named('last.csv', 'email,city\noften@example.org,Graz\n')).id);
+  expect(await long('imports = imports')).toEqual({ known: 100, first: -98, isNewest: true });
 }, 60_000);
 
 test('the same file imported by two people at once: everybody once, no deadlock, the counts add up', async () => {

@@ -33,7 +33,7 @@ create table customer (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 ) with (fillfactor = 85);
-comment on table customer is '~250 bytes a row; email_key is the trimmed lower-case address; version grows with every change and, with that of customer_activity, is the external version in the index; imports: numbers of the import_jobs that wrote her';
+comment on table customer is '~250 bytes a row; email_key is the trimmed lower-case address; version grows with every change and, with that of customer_activity, is the external version in the index; imports: numbers of the import_jobs that wrote her, the newest 100';
 
 ${activity}
 
