@@ -73,15 +73,23 @@ export type CampaignRow = Row<'/campaigns'>;
 /** What the person may do with a campaign now. */
 export type CampaignAction = Campaign['allowed'][number];
 export type Target = Campaign['targets'][number];
+export type Delivery = components['schemas']['CampaignDelivery'];
+export type Experiment = components['schemas']['CampaignExperiment'];
+export type Schedule = components['schemas']['CampaignSchedule'];
 export type Progress = Reply<'/campaigns/{id}/progress', 'get'>;
 export type Checks = Reply<'/campaigns/{id}/checks', 'get'>;
 export type Estimate = Reply<'/campaigns/{id}/estimate', 'get'>;
+export type EstimateLine = Query<'/campaigns/{id}/estimate/examples'>['line'];
+export type EstimateExample = Reply<'/campaigns/{id}/estimate/examples', 'get'>['data'][number];
+export type CampaignExplanation = components['schemas']['CampaignExplanation'];
 export type Report = Reply<'/campaigns/{id}/report', 'get'>;
 export type ReportTimeline = Reply<'/campaigns/{id}/report/timeline', 'get'>;
 export type ReportLinks = Reply<'/campaigns/{id}/report/links', 'get'>;
 export type Recipient = Row<'/campaigns/{id}/recipients'>;
+export type TestRequest = Body<'/campaigns/{id}/test', 'post'>;
 export type TestResult = Reply<'/campaigns/{id}/test', 'post'>['results'][number];
 export type Rendered = Reply<'/render', 'post'>;
+export type ContentProblem = Rendered['problems'][number];
 
 export type MessageRow = Row<'/mail-catcher/messages'>;
 export type Message = Reply<'/mail-catcher/messages/{id}', 'get'>;

@@ -9,6 +9,8 @@ export function startClock(): () => void {
   const timer = setInterval(() => { now.at = Date.now(); }, 20_000);
   return () => clearInterval(timer);
 }
+/** The instant in epoch ms; what is computed from it stays true as time passes. */
+export const presentMs = (): number => now.at;
 
 const integer = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 export const count = (value: number | null | undefined): string => (value === null || value === undefined ? '–' : integer.format(value));

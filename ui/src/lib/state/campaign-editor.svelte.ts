@@ -1,78 +1,106 @@
 import { untrack } from 'svelte';
 import { get, patch, post } from '$lib/api/client.ts';
-import type { Body, Campaign, Checks, Connection, CustomerList, Estimate, Rendered, SegmentRow } from '$lib/api/types.ts';
 import type { ApiError } from '$lib/api/client.ts';
+import type { Campaign, Checks, Connection, Estimate, Experiment, TestRequest } from '$lib/api/types.ts';
+import { changesOf, draftOf, isGiven, stepOf, type Draft, type Step } from '$lib/campaign/draft.ts';
+import { newExperiment } from '$lib/campaign/experiment.ts';
+import { lanesOf } from '$lib/campaign/plan.ts';
+import { launchNow, whenProblem, type When } from '$lib/campaign/when.ts';
+import { tagsOf } from '$lib/content/tags.ts';
+import { strings } from '$lib/strings/en.ts';
+import { usedConnections } from '#domain/campaign/delivery.ts';
+import { variantsOf } from '#domain/campaign/experiment.ts';
 import { Action } from './action.svelte.ts';
-import { loadFields, loadLists } from './customers.svelte.ts';
+import { loadFields } from './customers.svelte.ts';
+import { loadConnections } from './forms.svelte.ts';
+import { MailPreview } from './mail-preview.svelte.ts';
 import { Resource, toApiError } from './resource.svelte.ts';
+import { session } from './session.svelte.ts';
+import { TargetChoices } from './targets.svelte.ts';
 
-export const steps = ['basic', 'content', 'targeting', 'smtp', 'tracking'] as const;
-export type Step = (typeof steps)[number];
 export type SaveState = 'saved' | 'dirty' | 'saving' | 'failed' | 'conflict';
+export type Mark = 'complete' | 'incomplete' | 'faulty';
 
-export type Draft = Required<Omit<Body<'/campaigns/{id}', 'patch'>, 'version' | 'targets'>> & Pick<Campaign, 'targets'>;
-
-const stepByField: Record<string, Step> = {
-  name: 'basic', subject: 'basic', preheader: 'basic', fromName: 'basic', fromEmail: 'basic', replyTo: 'basic', html: 'content', text: 'content', content: 'content',
-  targets: 'targeting', audience: 'targeting', connectionId: 'smtp', connection: 'smtp', tracking: 'tracking', utm: 'tracking',
-};
-export const stepOf = (field: string): Step => stepByField[field.split(/[.[]/)[0] ?? ''] ?? 'basic';
-
-const draftOf = (campaign: Campaign): Draft => ({
-  name: campaign.name, subject: campaign.subject, preheader: campaign.preheader, fromName: campaign.fromName, fromEmail: campaign.fromEmail, replyTo: campaign.replyTo,
-  html: campaign.html, text: campaign.text, targets: structuredClone(campaign.targets), connectionId: campaign.connectionId, tracking: { ...campaign.tracking }, utm: { ...campaign.utm },
-});
+/** Above this many recipients the name is typed before they are sent to. */
+export const MANY_RECIPIENTS = 10_000;
+const SAVE_AFTER_MS = 900;
+/** A server that could not be reached is tried again. */
+const RETRY_MS = 5_000;
 
 /** A draft being written: saved by itself, checked and counted after every save. */
 export class CampaignEditor {
   draft: Draft | null = $state(null);
   campaign: Resource<Campaign>;
+  when = $state<When>(launchNow);
   saveState = $state<SaveState>('saved');
   savedAt = $state<string | null>(null);
   saveError = $state.raw<ApiError | null>(null);
   checks = new Resource<Checks>(() => get('/campaigns/{id}/checks', { path: { id: this.id } }));
   estimate = new Resource<Estimate>(() => get('/campaigns/{id}/estimate', { path: { id: this.id } }));
-  rendered = $state.raw<Rendered | null>(null);
-  renderError = $state.raw<ApiError | null>(null);
-  lists = new Resource<CustomerList[]>(loadLists);
-  segments = new Resource<SegmentRow[]>(() => get('/segments', { query: { limit: 200 } }).then((page) => page.data));
-  connections = new Resource<Connection[]>(() => get('/connections', { query: { limit: 200 } }).then((page) => page.data));
+  preview = new MailPreview();
+  choices = new TargetChoices();
+  connections = new Resource<Connection[]>(loadConnections);
   fields = new Resource(loadFields);
+  /** Which alternatives are looked at and written, from 0. */
+  shown = $state({ subject: 0, content: 0, fromName: 0 });
   #version = 0;
   #saved: Draft | null = null;
   #saving: Promise<void> | null = null;
-  #renderTurn = 0;
+  #countedFor = $state('');
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  /** The test that was switched off last, should it be switched on again. */
+  #keptTest: Experiment | null = null;
 
   constructor(readonly id: string) {
     this.campaign = new Resource(() => get('/campaigns/{id}', { path: { id } }));
   }
 
-  connection = $derived(this.connections.value?.find(({ id }) => id === this.draft?.connectionId) ?? null);
-  errors = $derived(this.checks.value?.errors ?? []);
-  warnings = $derived(this.checks.value?.warnings ?? []);
-  ready = $derived(this.checks.status === 'ready' && this.errors.length === 0 && this.saveState === 'saved');
+  errors = $derived.by(() => this.checks.value?.errors ?? []);
+  warnings = $derived.by(() => this.checks.value?.warnings ?? []);
+  isTargeted = $derived.by(() => this.draft?.targets.some(({ mode }) => mode === 'include') ?? false);
+  /** The estimate is of the targets as they stand. */
+  isCounted = $derived.by(() => this.estimate.status === 'ready' && this.#countedFor === JSON.stringify(this.draft?.targets));
+  /** How many get the mail, or null while that is not known. */
+  recipients = $derived.by(() => (this.isTargeted && this.isCounted ? (this.estimate.value?.final ?? null) : null));
+  tags = $derived.by(() => tagsOf(this.fields.value ?? []));
+  used = $derived.by(() => (this.draft ? usedConnections(this.draft.delivery) : []));
+  lanes = $derived.by(() => (this.draft ? lanesOf(this.draft.delivery, this.connections.value ?? [], this.recipients) : []));
+  variants = $derived.by(() => (this.draft ? variantsOf(this.draft, this.draft.experiment) : []));
+  /** The variant that the alternatives looked at make. */
+  variant = $derived.by(() => {
+    const { contents = [], fromNames = [] } = this.draft?.experiment ?? {};
+    const { subject, content, fromName } = this.shown;
+    return this.variants[(subject * (contents.length + 1) + content) * (fromNames.length + 1) + fromName] ?? this.variants[0];
+  });
+  whenProblem = $derived.by(() => whenProblem(this.when, this.draft?.experiment != null, session.organization?.timezone ?? 'UTC', Date.now()));
+  ready = $derived.by(() => this.checks.status === 'ready' && this.errors.length === 0 && this.saveState === 'saved' && this.whenProblem === null);
 
-  /** complete, incomplete (something is missing) or faulty (something given is wrong) */
-  markOf(step: Step): 'complete' | 'incomplete' | 'faulty' {
+  markOf(step: Step): Mark {
+    if (step === 'scheduling') return this.whenProblem === null ? 'complete' : this.whenProblem === 'missing' ? 'incomplete' : 'faulty';
     const errors = this.errors.filter(({ field }) => stepOf(field) === step);
-    if (errors.length === 0) return this.checks.value ? 'complete' : 'incomplete';
-    const given = errors.some(({ field }) => { const value = this.draft?.[field as keyof Draft]; return Array.isArray(value) ? value.length > 0 : Boolean(value); });
-    return given ? 'faulty' : 'incomplete';
+    const { draft } = this;
+    if (draft === null || !this.checks.value) return 'incomplete';
+    if (this.saveError?.fields.some(({ field }) => stepOf(field) === step)) return 'faulty';
+    return errors.length === 0 ? 'complete' : errors.some(({ field }) => isGiven(draft, field)) ? 'faulty' : 'incomplete';
   }
+  /** What is wrong with something that was given; what is merely missing is said by the summary. */
   errorAt(field: string): string | null {
-    return this.saveError?.fields.find((one) => one.field === field)?.message ?? this.errors.find((one) => one.field === field && Boolean(this.draft?.[field as keyof Draft]))?.message ?? null;
+    const isAt = (one: { field: string }) => one.field === field;
+    const { draft } = this;
+    return this.saveError?.fields.find(isAt)?.message ?? (draft && isGiven(draft, field) ? this.errors.find(isAt)?.message : undefined) ?? null;
   }
 
   async load() {
-    void this.lists.load();
-    void this.segments.load();
     void this.fields.load();
     await Promise.all([this.campaign.load(), this.connections.load()]);
     if (!this.campaign.value) return;
     this.#take(this.campaign.value);
+    this.when = this.#keptWhen();
     this.#prefill();
+    void this.choices.load(this.campaign.value.targets);
     void this.#after();
   }
+  stop = () => clearTimeout(this.#retry);
 
   #take(campaign: Campaign) {
     this.draft = draftOf(campaign);
@@ -86,22 +114,52 @@ export class CampaignEditor {
   /** The only connection there is, and its sender, are taken without asking. */
   #prefill() {
     const usable = (this.connections.value ?? []).filter(({ enabled }) => enabled);
-    if (this.draft && !this.draft.connectionId && usable.length === 1 && usable[0]) this.chooseConnection(usable[0].id);
+    if (!this.draft || !usable[0]) return;
+    if (this.draft.delivery.connections.length === 0 && usable.length === 1) this.draft.delivery.connections = [{ id: usable[0].id, percent: 100 }];
+    this.fillSender();
   }
-  chooseConnection(id: string | null) {
+  /** An empty sender is that of the first connection. */
+  fillSender() {
+    const first = this.connections.value?.find(({ id }) => id === this.used[0]?.id);
+    if (!this.draft || !first) return;
+    this.draft.fromEmail ||= first.fromEmail ?? '';
+    this.draft.fromName ||= first.fromName ?? '';
+  }
+
+  /** Which variant is looked at. @param no from 1 */
+  show(no: number) {
+    const { contents = [], fromNames = [] } = this.draft?.experiment ?? {};
+    const [byContent, byName] = [contents.length + 1, fromNames.length + 1];
+    this.shown = { subject: Math.floor((no - 1) / (byContent * byName)), content: Math.floor((no - 1) / byName) % byContent, fromName: (no - 1) % byName };
+  }
+  /** What is looked at stays within what there is. */
+  keepShown() {
+    const { subjects = [], contents = [], fromNames = [] } = this.draft?.experiment ?? {};
+    this.shown = { subject: Math.min(this.shown.subject, subjects.length), content: Math.min(this.shown.content, contents.length), fromName: Math.min(this.shown.fromName, fromNames.length) };
+  }
+  switchTest(on: boolean) {
     if (!this.draft) return;
-    this.draft.connectionId = id;
-    const chosen = this.connections.value?.find((one) => one.id === id);
-    if (!this.draft.fromEmail && chosen?.fromEmail) this.draft.fromEmail = chosen.fromEmail;
-    if (!this.draft.fromName && chosen?.fromName) this.draft.fromName = chosen.fromName;
+    if (on) this.draft.experiment = this.#keptTest ?? newExperiment($state.snapshot(this.draft) as Draft);
+    else {
+      this.#keptTest = $state.snapshot(this.draft.experiment) as Experiment | null;
+      this.draft.experiment = null;
+      this.keepShown();
+    }
+  }
+
+  /** Not the campaign's until it is scheduled: this tab remembers it. */
+  setWhen(when: When) {
+    this.when = when;
+    sessionStorage.setItem(`fermata-when-${this.id}`, JSON.stringify(when));
+  }
+  #keptWhen(): When {
+    const kept = sessionStorage.getItem(`fermata-when-${this.id}`);
+    return kept === null ? launchNow : { ...launchNow, ...(JSON.parse(kept) as Partial<When>) };
   }
 
   #changes(): Partial<Draft> {
-    const now = $state.snapshot(this.draft);
-    if (!now || !this.#saved) return {};
-    const before = this.#saved;
-    const changed = (Object.keys(now) as (keyof Draft)[]).filter((key) => JSON.stringify(now[key]) !== JSON.stringify(before[key]));
-    return Object.fromEntries(changed.map((key) => [key, now[key]]));
+    const now = $state.snapshot(this.draft) as Draft | null;
+    return now && this.#saved ? changesOf(now, this.#saved) : {};
   }
 
   /** Call in an effect: saves 900 ms after the last change, well inside the promised two seconds. */
@@ -109,65 +167,87 @@ export class CampaignEditor {
     const changed = Object.keys(this.#changes()).length > 0;
     // Untracked: a refused save waits for the next change instead of trying itself again and again.
     const now = untrack(() => this.saveState);
-    if (!changed || now === 'conflict') return undefined;
+    if (now === 'conflict') return undefined;
+    if (!changed) {
+      // What was refused may have been taken back.
+      if (now === 'dirty' || now === 'failed') { this.saveState = 'saved'; this.saveError = null; }
+      return undefined;
+    }
     if (now !== 'saving') this.saveState = 'dirty';
-    const timer = setTimeout(() => void this.flush(), 900);
+    const timer = setTimeout(() => void this.flush(), SAVE_AFTER_MS);
     return () => clearTimeout(timer);
   }
 
-  async flush(): Promise<void> {
+  /** @param over a version that somebody else saved meanwhile: what was changed here goes on top of it */
+  async flush(over = false): Promise<void> {
     while (this.#saving) await this.#saving;
     const changes = this.#changes();
-    if (Object.keys(changes).length === 0 || this.saveState === 'conflict') return;
-    this.#saving = this.#save(changes).finally(() => { this.#saving = null; });
+    if (Object.keys(changes).length === 0 || (this.saveState === 'conflict' && !over)) return;
+    this.#saving = this.#save(changes, over).finally(() => { this.#saving = null; });
     await this.#saving;
   }
 
-  async #save(changes: Partial<Draft>) {
+  async #save(changes: Partial<Draft>, over: boolean) {
+    clearTimeout(this.#retry);
     const sent = $state.snapshot(this.draft) as Draft;
-    if (!sent.name.trim()) { this.saveState = 'failed'; return; }
     this.saveState = 'saving';
     try {
+      if (over) this.#version = (await get('/campaigns/{id}', { path: { id: this.id } })).version;
       const saved = await patch('/campaigns/{id}', { path: { id: this.id }, body: { ...changes, version: this.#version } });
       this.#version = saved.version;
-      this.#saved = sent;
+      this.campaign.set(saved);
+      if (over) this.draft = { ...draftOf(saved), ...this.#changesSince(sent) };
+      this.#saved = over ? draftOf(saved) : sent;
       this.savedAt = saved.updatedAt;
       this.saveError = null;
-      this.campaign.set(saved);
       this.saveState = Object.keys(this.#changes()).length > 0 ? 'dirty' : 'saved';
       await this.#after();
     } catch (cause) {
-      this.saveError = toApiError(cause);
-      this.saveState = this.saveError.status === 409 && this.saveError.code !== 'wrong_state' ? 'conflict' : 'failed';
+      const error = toApiError(cause);
+      this.saveError = error;
+      this.saveState = error.status === 409 ? 'conflict' : 'failed';
+      // It may be no draft any more.
+      if (error.status === 409) void this.campaign.load();
+      if (error.status === 0 || error.status >= 500) this.#retry = setTimeout(() => void this.flush(), RETRY_MS);
     }
+  }
+  /** What was typed while a save was under way. */
+  #changesSince(sent: Draft): Partial<Draft> {
+    return changesOf($state.snapshot(this.draft) as Draft, sent);
   }
 
   async #after() {
-    const counted = this.draft?.targets.some(({ mode }) => mode === 'include') ? this.estimate.load() : Promise.resolve();
-    await Promise.all([this.checks.load(), counted]);
+    await Promise.all([this.checks.load(), this.isTargeted && !this.isCounted ? this.count() : undefined]);
   }
+  /** Counts the audience anew: people come and go without a change here. */
+  count = async (): Promise<void> => {
+    const targets = JSON.stringify(this.#saved?.targets);
+    await this.estimate.load();
+    this.#countedFor = targets;
+  };
 
-  /** Call in an effect: draws the preview 300 ms after the last change. */
-  preview(): (() => void) | undefined {
-    if (!this.draft) return undefined;
-    const { html, text, subject, preheader } = this.draft;
-    const turn = ++this.#renderTurn;
-    const timer = setTimeout(() => {
-      post('/render', { body: { html, text, subject, preheader } }).then(
-        (rendered) => { if (turn === this.#renderTurn) { this.rendered = rendered; this.renderError = null; } },
-        (cause: unknown) => { if (turn === this.#renderTurn) this.renderError = toApiError(cause); },
-      );
-    }, 300);
-    return () => clearTimeout(timer);
-  }
-
-  test = new Action(async (emails: string[]) => {
+  test = new Action(async (request: TestRequest) => {
     await this.flush();
-    return (await post('/campaigns/{id}/test', { path: { id: this.id }, body: { emails }, idempotencyKey: crypto.randomUUID() })).results;
+    return (await post('/campaigns/{id}/test', { path: { id: this.id }, body: request, idempotencyKey: crypto.randomUUID() })).results;
   });
-  #launchKey = crypto.randomUUID();
-  launch = new Action(async (acknowledgeWarnings: boolean) => {
+  #startKey = crypto.randomUUID();
+  /** Launches or schedules, by `when`. */
+  start = new Action(async (acknowledgeWarnings: boolean) => {
     await this.flush();
-    return post('/campaigns/{id}/launch', { path: { id: this.id }, body: { acknowledgeWarnings }, idempotencyKey: this.#launchKey });
+    if (this.saveState !== 'saved') throw this.saveError ?? new Error(strings.campaigns.builder.notSaved);
+    const { isNow, ...schedule } = this.when;
+    const call = { path: { id: this.id }, idempotencyKey: this.#startKey };
+    const started = isNow ? await post('/campaigns/{id}/launch', { ...call, body: { acknowledgeWarnings } }) : await post('/campaigns/{id}/schedule', { ...call, body: { ...schedule, acknowledgeWarnings } });
+    // Kept until it succeeds: what an unheard answer began counts once.
+    this.#startKey = crypto.randomUUID();
+    return started;
+  });
+  /** Takes the schedule away; the time stays as the wish it was. */
+  unschedule = new Action(async () => {
+    const schedule = this.campaign.value?.schedule;
+    await post('/campaigns/{id}/unschedule', { path: { id: this.id } });
+    if (schedule) this.setWhen({ isNow: false, ...schedule });
+    await this.load();
+    return true;
   });
 }

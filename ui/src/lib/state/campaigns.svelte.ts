@@ -5,7 +5,7 @@ import { LiveStream } from './live.svelte.ts';
 import { Resource, Rows } from './resource.svelte.ts';
 import { Pages } from './table.svelte.ts';
 
-export type Move = Exclude<CampaignAction, 'edit' | 'test' | 'launch' | 'delete'>;
+export type Move = Exclude<CampaignAction, 'edit' | 'test' | 'schedule' | 'launch' | 'delete'>;
 
 const act = (id: string, move: Move): Promise<Campaign> => post(`/campaigns/{id}/${move}`, { path: { id } });
 

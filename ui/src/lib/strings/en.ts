@@ -3,6 +3,7 @@ import { audience } from './en/audience.ts';
 import { campaigns } from './en/campaigns.ts';
 import { common, states } from './en/common.ts';
 import { delivery } from './en/delivery.ts';
+import { editor } from './en/editor.ts';
 import { forms } from './en/forms.ts';
 import { segments } from './en/segments.ts';
 import { settings } from './en/settings.ts';
@@ -10,4 +11,4 @@ import { shell } from './en/shell.ts';
 import { table } from './en/table.ts';
 
 /** Every word on the screens, in English. */
-export const strings = { account, audience, campaigns, common, delivery, forms, segments, settings, shell, table, states: states as Record<string, string> };
+export const strings = { account, audience, campaigns, common, delivery, editor, forms, segments, settings, shell, table, states: states as Record<string, string> };

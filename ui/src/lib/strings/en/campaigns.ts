@@ -1,5 +1,6 @@
 import type { CampaignAction } from '$lib/api/types.ts';
 import { plural } from '$lib/format/format.svelte.ts';
+import { builder } from './builder.ts';
 
 const recipients = (count: number) => plural(count, 'recipient', 'recipients');
 const mails = (count: number) => plural(count, 'mail', 'mails');
@@ -16,8 +17,8 @@ export const campaigns = {
   emptyTitle: 'No campaigns yet',
   emptyText: 'A campaign is one message to one audience, sent once. Write it, test it, see to how many it goes, then launch.',
   state: 'State', progress: 'Progress', sent: 'Sent', opened: 'Opened', clicked: 'Clicked', changed: 'Changed',
-  allowed: { edit: 'Edit', launch: 'Launch', pause: 'Pause', resume: 'Resume', cancel: 'Cancel', duplicate: 'Duplicate', archive: 'Archive', unarchive: 'Unarchive', delete: 'Delete', test: 'Send Test Email' } satisfies Record<CampaignAction, string>,
-  done: { pause: 'Pausing. Mail in flight finishes.', resume: 'Sending goes on where it stopped.', cancel: 'Campaign cancelled.', duplicate: 'Copied into a new draft.', archive: 'Campaign archived.', unarchive: 'Campaign is back in the list.', delete: 'Draft deleted.' } as Record<string, string>,
+  allowed: { edit: 'Edit', schedule: 'Schedule', unschedule: 'Unschedule', launch: 'Launch', pause: 'Pause', resume: 'Resume', cancel: 'Cancel', duplicate: 'Duplicate', archive: 'Archive', unarchive: 'Unarchive', delete: 'Delete', test: 'Send Test Email' } satisfies Record<CampaignAction, string>,
+  done: { unschedule: 'Unscheduled. It is a draft again.', pause: 'Pausing. Mail in flight finishes.', resume: 'Sending goes on where it stopped.', cancel: 'Campaign cancelled.', duplicate: 'Copied into a new draft.', archive: 'Campaign archived.', unarchive: 'Campaign is back in the list.', delete: 'Draft deleted.' } as Record<string, string>,
   deleteTitle: (name: string) => `Delete “${name}”?`,
   deleteConsequence: 'The draft and its content are deleted. This cannot be undone.',
   cancelTitle: 'Cancel this campaign?',
@@ -28,34 +29,7 @@ export const campaigns = {
     connection_failures: 'The connection keeps failing. Sending resumes by itself once it works again.', policy_refusals: 'Too many receivers refuse the mail. Look at the failures before you resume.',
     restored: 'Restored from a backup. Check it, then resume.', missed_time: 'It missed its time while the system was down.',
   } as Record<string, string>,
-  builder: {
-    steps: { basic: 'Basic Details', content: 'Content', targeting: 'Targeting', smtp: 'SMTP', tracking: 'Tracking' },
-    marks: { complete: 'complete', incomplete: 'incomplete', faulty: 'needs attention' },
-    subject: 'Subject Line', preheader: 'Preheader Text', preheaderHelp: 'Shown after the subject in most inboxes.', fromName: 'From Name', fromEmail: 'From Email', replyTo: 'Reply-To Email', replyToHelp: 'Empty: the From Email.',
-    html: 'HTML', text: 'Plain text', textHelp: 'Empty: derived from the HTML.',
-    insertTag: 'Insert tag', insertFooter: 'Insert footer', footerMissing: 'The mail has no unsubscribe link.',
-    preview: 'Preview', desktop: 'Desktop', phone: 'Phone', plain: 'Text', from: 'From', noSubject: 'No subject', previewing: 'Drawing the preview…', previewFailed: 'The preview could not be drawn',
-    problems: (count: number) => plural(count, 'problem', 'problems'), line: (line: number) => `line ${line}`,
-    targetsDetail: 'Everyone once. Suppressed, unsubscribed and bounced people are left out by themselves.',
-    addTarget: 'Add Target', kind: 'Kind', which: 'Which', list: 'List', segment: 'Segment', mode: 'Include or exclude', include: 'Include', exclude: 'Exclude', removeTarget: 'Remove target', noTargets: 'No target yet. Add a list or segment to include.',
-    choose: 'Choose…',
-    estimate: 'Estimate', estimateEmpty: 'Add a target to see to how many it goes.',
-    waterfall: { included: 'Included', duplicates: 'Duplicates', excluded: 'Excluded', suppressed: 'Suppressed', unsubscribed: 'Unsubscribed', bounced: 'Bounced', final: 'Final recipients' },
-    connection: 'Connection', connectionHelp: 'Which server sends the mail.', noConnections: 'No connection yet.', catcherNote: 'The mail catcher keeps everything on this machine. Nothing reaches real people.', manageConnections: 'Manage connections',
-    trackOpens: 'Track Opens', trackOpensHelp: 'Counts who opened, by an invisible image.', trackClicks: 'Track Clicks', trackClicksHelp: 'Counts who clicked, by leading links through this server.',
-    utm: 'UTM parameters', utmHelp: 'Added to every web link. A parameter already on the link wins; empty ones are left out.', utmSwitch: 'Add UTM parameters',
-    notSaved: 'Not saved',
-    conflict: 'Somebody else changed this campaign', conflictDetail: 'Their version was saved after you opened it. Load it to go on; what you typed since is dropped.', loadTheirs: 'Load their version',
-    summary: 'What will happen', to: 'recipients', through: (name: string) => `through ${name}`, sender: (from: string) => `from ${from}`, starting: 'starting when you launch',
-    missing: 'Before you can launch', warnings: 'Worth a look', launch: 'Launch', ready: 'Ready to launch.', checking: 'Checking…',
-    sendTest: 'Send Test Email', testAddresses: 'Addresses', testHelp: 'Up to 10, separated by commas. The subject starts with [TEST]; nothing is counted.', send: 'Send', testSent: 'Sent', testRefused: 'Not sent', testMissing: 'Enter at least one address.', testMany: 'At most 10 addresses.', openCatcher: 'Read it in the mail catcher',
-    launchTitle: (name: string) => `Launch “${name}”?`,
-    consequence: (count: number, connection: string) => `This sends ${mails(count)} through ${connection}, starting now. Content and audience are locked from then on.`,
-    acknowledge: 'I have seen the warnings and want to launch anyway.',
-    launched: 'Launched. Sending starts now.',
-    locked: 'This campaign is not a draft any more.', view: 'Open it',
-    catcherFooter: 'Unsubscribe',
-  },
+  builder,
   view: {
     tabs: { overview: 'Overview', report: 'Report', recipients: 'Recipients', content: 'Content' },
     tabsLabel: 'Campaign',
@@ -76,5 +50,4 @@ export const campaigns = {
     subject: 'Subject', from: 'From', connection: 'Connection',
   },
   chart: { sent: 'Sent', opened: 'Opened', clicked: 'Clicked', label: 'Sent, opened and clicked over time', when: 'When' },
-  tags: { first_name: 'First name', last_name: 'Last name', email: 'Email', city: 'City', country: 'Country', unsubscribe_url: 'Unsubscribe link' } as Record<string, string>,
 };
