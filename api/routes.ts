@@ -6,7 +6,9 @@ import { catcherRoutes } from './modules/catcher/routes.ts';
 import { campaignReportRoutes } from './modules/campaigns/report-routes.ts';
 import { campaignRoutes } from './modules/campaigns/routes.ts';
 import { connectionRoutes } from './modules/connections/routes.ts';
+import { imageRoutes } from './modules/images/routes.ts';
 import { renderRoutes } from './modules/render/routes.ts';
+import { templateRoutes } from './modules/templates/routes.ts';
 import { dashboardRoutes } from './modules/dashboard/routes.ts';
 import { reportRoutes } from './modules/reports/routes.ts';
 import { bulkRoutes } from './modules/customers/bulk-routes.ts';
@@ -40,6 +42,8 @@ export const routes: readonly AnyRoute[] = [
   ...campaignReportRoutes,
   ...connectionRoutes,
   ...renderRoutes,
+  ...templateRoutes,
+  ...imageRoutes,
   ...dashboardRoutes,
   ...reportRoutes,
   ...customerRoutes,

@@ -16,10 +16,12 @@ import { createCatcherService, type CatcherService } from './modules/catcher/ser
 import { createConnectionService, type ConnectionService } from './modules/connections/service.ts';
 import { createDashboardService, type DashboardService } from './modules/dashboard/service.ts';
 import { createHealthService, type HealthService } from './modules/health/service.ts';
+import { createImageService, type ImageService } from './modules/images/service.ts';
 import { createOrganizationService, type OrganizationService } from './modules/organization/service.ts';
 import { createReportService, type ReportService } from './modules/reports/service.ts';
 import { createRenderService, type RenderService } from './modules/render/service.ts';
 import { createSetupService, type SetupService } from './modules/setup/service.ts';
+import { createTemplateService, type TemplateService } from './modules/templates/service.ts';
 import { createUserService, type UserService } from './modules/users/service.ts';
 
 import { createBulkService, type BulkService } from './modules/customers/bulk.ts';
@@ -63,6 +65,8 @@ export interface Services {
   readonly recipients: RecipientService;
   readonly connections: ConnectionService;
   readonly render: RenderService;
+  readonly templates: TemplateService;
+  readonly images: ImageService;
   readonly dashboard: DashboardService;
   readonly reports: ReportService;
 }
@@ -100,6 +104,8 @@ export function createServices(container: Container): Services {
     recipients: createRecipientService(container),
     connections: createConnectionService(container),
     render: createRenderService(container),
+    templates: createTemplateService(container),
+    images: createImageService(container),
     dashboard: createDashboardService(container, campaigns),
     reports: createReportService(container),
     customers,

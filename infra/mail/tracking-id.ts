@@ -3,9 +3,9 @@ import type { Secrets } from '../secrets.ts';
 
 /**
  * What a tracking id is good for; an id made for one is refused for another. A form has its number for that of a mail, a
- * sign-up its number for an ordinal; test mails have ordinal 0.
+ * sign-up and a picture theirs for an ordinal; test mails have ordinal 0.
  */
-export const trackingKinds = { click: 1, open: 2, unsubscribe: 3, messageId: 4, testUnsubscribe: 5, form: 6, signUp: 7, preferences: 8, hiddenLink: 9, web: 10 } as const;
+export const trackingKinds = { click: 1, open: 2, unsubscribe: 3, messageId: 4, testUnsubscribe: 5, form: 6, signUp: 7, preferences: 8, hiddenLink: 9, web: 10, image: 11 } as const;
 export type TrackingKind = keyof typeof trackingKinds;
 
 export interface TrackingTarget {

@@ -59,7 +59,7 @@ export async function startTestApi(config: Readonly<Record<string, string>> = {}
       const answer = await fetch(`${baseUrl}${path.startsWith('/api/') || path.startsWith('/health') ? path : `/api/v1${path}`}`, {
         method, redirect: 'manual',
         headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), 'x-requested-by': 'fermata', ...own, ...headers },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body) }),
       });
       const text = await answer.text();
       const isJson = /json/.test(answer.headers.get('content-type') ?? '') && text !== '';

@@ -86,6 +86,7 @@ test.each([
   ['{% if city == "London" %}rain{% elsif city %}sun{% else %}?{% endif %}', { city: 'London' }, 'rain'],
   ['{% if city == "London" %}rain{% elsif city %}sun{% else %}?{% endif %}', { city: 'Rome' }, 'sun'],
   ['{% if city == "London" %}rain{% elsif city %}sun{% else %}?{% endif %}', {}, '?'],
+  ['{% if city %}sun{% else %}?{% endif %}', { city: '' }, '?'],
   ['{% unless city %}nowhere{% else %}{{ city }}{% endunless %}', { city: 'Rome' }, 'Rome'],
   ['{% case city %}{% when "Rome", "Milan" %}ciao{% else %}hi{% endcase %}', { city: 'Milan' }, 'ciao'],
   ['{{ first_name | default: "friend" | upcase }}', {}, 'FRIEND'],

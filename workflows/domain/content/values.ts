@@ -50,7 +50,8 @@ export function holds(condition: Condition, fields: Fields): boolean {
       return holds(condition.left, fields) || holds(condition.right, fields);
     case 'truthy': {
       const value = resolve(condition.operand, fields);
-      return value !== undefined && value !== null && value !== false;
+      // An empty text is not set, as in segments and in `default`.
+      return value !== undefined && value !== null && value !== false && value !== '';
     }
     case 'compare':
       return compare(resolve(condition.left, fields), condition.operator, resolve(condition.right, fields));

@@ -3,6 +3,7 @@ import { audience } from '../sql/audience.ts';
 import { forms } from '../sql/forms.ts';
 import { content, engagement, ledger } from '../sql/mail.ts';
 import { platform } from '../sql/platform.ts';
+import { templates } from '../sql/templates.ts';
 
 /** The tables every organization starts with. Row widths and growth are noted where a table becomes large. */
 export class Migration0001Foundation extends Migration {
@@ -14,6 +15,7 @@ export class Migration0001Foundation extends Migration {
     this.addSql(forms);
     this.addSql(ledger);
     this.addSql(engagement);
+    this.addSql(templates);
     this.addSql(platform);
   }
 }
