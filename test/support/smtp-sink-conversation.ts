@@ -98,6 +98,7 @@ export class Conversation {
       case 'RCPT': return this.#to(line);
       case 'DATA': return this.#data();
       case 'QUIT': this.#send(); this.#socket.end('221 bye\r\n'); return;
+      case 'STAR': this.#out += '502 5.5.1 no TLS here\r\n'; return;
       default: this.#out += '250 ok\r\n';
     }
   }

@@ -82,10 +82,10 @@ export class SmtpSink {
     this.#child = child;
   }
 
-  /** Changes what it does from the next command on. */
+  /** Changes what it does from the next command on, or from its next start. */
   async script(rules: Partial<SinkRules>): Promise<void> {
     this.#rules = { ...this.#rules, ...rules };
-    await this.#ask('rules', rules);
+    if (this.#child !== undefined) await this.#ask('rules', rules);
   }
 
   counts(): Promise<SinkCounts> {

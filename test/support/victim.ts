@@ -30,8 +30,19 @@ export class Victim {
   }
 
   /** Starts it and waits until it is ready. */
-  async start(change: Partial<Pick<ChildSpec, 'command' | 'args' | 'env'>> = {}): Promise<void> {
-    const child = new Child({ ...this.#spec, ...change }, this.#watcher);
+  async start(): Promise<void> {
+    await this.#run(this.#spec);
+  }
+
+  /** Starts it where no file may grow beyond a size: what a disk without room is to a server of tables. */
+  async startLimited(fileKb: number): Promise<void> {
+    const { command, args } = this.#spec;
+    const blocks = String(fileKb * 2); // the shell counts blocks of 512 bytes
+    await this.#run({ ...this.#spec, command: '/bin/sh', args: ['-c', 'ulimit -f "$0" && exec "$@"', blocks, command, ...args] });
+  }
+
+  async #run(spec: ChildSpec): Promise<void> {
+    const child = new Child(spec, this.#watcher);
     this.#child = child;
     await child.start();
   }

@@ -1,7 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
 import { workerCommand } from '../../infra/services/application.ts';
+import { queues } from '../../workflows/contracts.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -13,11 +17,7 @@ export interface WorkerProcess {
 
 /** Starts `activities/worker.ts` and returns when it says that it is ready. */
 export async function startWorker(env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
-  const child = spawn(process.execPath, workerCommand, {
-    cwd: root,
-    env: { ...process.env, FERMATA_SECRET_KEY: process.env['FERMATA_SECRET_KEY'] ?? Buffer.alloc(32, 7).toString('base64'), ...env, FERMATA_LOG_LEVEL: 'info' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(process.execPath, workerCommand, { cwd: root, env: envOf(env), stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<void>((done) => void child.once('exit', () => done()));
   const tail: string[] = [];
   await new Promise<void>((done, fail) => {
@@ -37,4 +37,38 @@ export async function startWorker(env: Readonly<Record<string, string>> = {}): P
       await ended;
     },
   };
+}
+
+/**
+ * The same with everything it logs going to a device, like `/dev/full`, which is a disk without room. Returns when
+ * Temporal sees it ask for mail to send.
+ */
+export async function startWorkerLoggingTo(device: string, env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
+  const log = openSync(device, 'w');
+  const child = spawn(process.execPath, workerCommand, { cwd: root, env: envOf(env), stdio: ['ignore', log, log] });
+  const ended = new Promise<void>((done) => void child.once('exit', () => done()));
+  const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace = 'default' } = envOf(env);
+  const connection = await Connection.connect({ address: address ?? '' });
+  try {
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      const { pollers } = await connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name: queues.send }, taskQueueType: 2 });
+      if (pollers?.some(({ identity }) => identity?.startsWith(`${child.pid}@`)) === true) break;
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the worker never asked for work; its status is ${child.exitCode}`);
+      await sleep(100);
+    }
+  } finally {
+    await connection.close();
+  }
+  return {
+    child,
+    async kill(signal = 'SIGKILL') {
+      child.kill(signal);
+      await ended;
+    },
+  };
+}
+
+function envOf(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return { ...process.env, FERMATA_SECRET_KEY: process.env['FERMATA_SECRET_KEY'] ?? Buffer.alloc(32, 7).toString('base64'), ...env, FERMATA_LOG_LEVEL: 'info' };
 }
