@@ -10,6 +10,8 @@ let stopIndexing: () => Promise<void>;
 let list: { id: string };
 let segment: { id: string };
 
+const sql = <T extends object>(text: string, values: unknown[] = []) => api.container.tenants.use(api.orgId, ({ sql }) => sql.rows<T>(text, values));
+
 /** 60 people: every second in Rome, every third on the list, every fifth suppressed, scores 0 to 59. */
 const COUNT = 60;
 const email = (i: number) => `person${String(i).padStart(2, '0')}@list.example`;
@@ -91,6 +93,20 @@ test('while the index stays behind, everybody is counted all the same, the last 
   stopIndexing = followOutbox(api);
   expect((await admin.get('/customers?limit=1&count=true')).body.count).toBe(before + 1);
   expect((await admin.delete(`/customers/${id}`)).status).toBe(204);
+});
+
+test('everybody is counted as customers come and go from all sides at once', async () => {
+  const everybody = async (): Promise<[counted: number, real: number]> => [(await admin.get('/customers?limit=1&count=true')).body.count, (await sql<{ n: number }>('select count(*)::int as n from customer'))[0]!.n];
+  const ids: number[] = [];
+  await Promise.all(Array.from({ length: 30 }, async (_, i) => ids.push((await admin.post('/customers', { email: `busy${i}@count.example` })).body.id)));
+  await Promise.all([
+    ...ids.slice(0, 15).map((id) => admin.delete(`/customers/${id}`)),
+    ...Array.from({ length: 10 }, (_, i) => admin.post('/customers/batch', { customers: Array.from({ length: 20 }, (_, j) => ({ email: `busy${(i * 7 + j) % 60}@batch.example` })) })),
+  ]);
+  const [counted, real] = await everybody();
+  expect(counted).toBe(real);
+  await sql(`delete from customer where email_key like 'busy%'`);
+  expect(await everybody()).toEqual([real - (15 + 60), real - (15 + 60)]);
 });
 
 test('with the index away, everybody and lists are still read, with counts; what needs it says so', async () => {

@@ -35,6 +35,23 @@ create table customer (
 ) with (fillfactor = 85);
 comment on table customer is '~250 bytes a row; email_key is the trimmed lower-case address; version grows with every change and, with that of customer_activity, is the external version in the index; imports: numbers of the import_jobs that wrote her, the newest 100';
 
+create table customer_count (
+  id bigint generated always as identity primary key,
+  customers integer not null
+) with (fillfactor = 50);
+comment on table customer_count is 'how many customers there are, as a sum of a few rows, counted in the transaction that makes or erases them. Several rows, because nobody waits for another: who finds them all locked makes one more';
+create function count_customers() returns trigger language plpgsql as $$
+declare
+  change constant integer := (select count(*) from changed) * case when tg_op = 'INSERT' then 1 else -1 end;
+begin
+  if change = 0 then return null; end if;
+  update customer_count set customers = customers + change where id = (select id from customer_count limit 1 for update skip locked);
+  if not found then insert into customer_count (customers) values (change); end if;
+  return null;
+end $$;
+create trigger customers_came after insert on customer referencing new table as changed for each statement execute function count_customers();
+create trigger customers_went after delete on customer referencing old table as changed for each statement execute function count_customers();
+
 ${activity}
 
 create table customer_change (
