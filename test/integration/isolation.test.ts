@@ -53,13 +53,16 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
   const member = await api.signIn('member', orgId);
   const upload = await owner.post('/imports?fileName=secret.csv', 'email\nsecret@example.com\n', { 'content-type': 'text/csv' });
   expect(upload.status).toBe(201);
+  const template = await made('/templates', { name: 'Secret template' });
+  const image = await owner.post('/images?name=secret.gif', 'GIF89a\x01\x00\x01\x00\x00\x00\x00;', { 'content-type': 'image/gif' });
+  expect(image.status).toBe(201);
   const bulk = await owner.post('/customers/bulk', { action: 'suppress', note: 'Secret', selection: { ids: [customer.id] } });
   const exported = await owner.post('/exports', { kind: 'customers' });
   expect([bulk.status, exported.status]).toEqual([202, 202]);
   const mail = await api.container.tenants.use(orgId, ({ sql }) =>
     sql.first<{ id: number }>("insert into caught_mail (sender, recipient, subject, size_bytes, source) values ('a@x.example', 'b@x.example', 'Secret', 5, 'Subject: Secret\r\n\r\n') returning id"));
   return {
-    lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, forms: form.id, suppressions: 'suppressed@example.com', fields: 'kept_field',
+    lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, forms: form.id, templates: template.id, images: (image.body as { id: string }).id, suppressions: 'suppressed@example.com', fields: 'kept_field',
     'api-keys': key.id, invitations: invitation.id, users: member.id, imports: (upload.body as { id: string }).id, bulk: (bulk.body as { id: string }).id, exports: (exported.body as { id: string }).id, messages: String(mail?.id),
   };
 }
@@ -70,7 +73,7 @@ const bodies: Readonly<Record<string, object>> = {
   'POST /connections/:id/test': { recipient: 'spy@example.com' }, 'PATCH /customers/:id': { city: 'Taken over' }, 'PATCH /lists/:id': { version: 1, name: 'Taken over' }, 'PATCH /fields/:key': { label: 'Taken over' },
   'PATCH /forms/:id': { version: 1, name: 'Taken over' },
   'POST /lists/:id/members': { emails: ['own@example.com'] }, 'DELETE /lists/:id/members': { emails: ['secret@example.com'] }, 'PATCH /segments/:id': { version: 1, name: 'Taken over' },
-  'DELETE /suppressions/:email': { note: 'I want to write to her.' }, 'PATCH /users/:id': { role: 'admin' },
+  'DELETE /suppressions/:email': { note: 'I want to write to her.' }, 'PATCH /templates/:id': { version: 1, name: 'Taken over' }, 'PATCH /users/:id': { role: 'admin' },
 };
 /** What must be asked with the address. */
 const queries: Readonly<Record<string, string>> = { 'GET /campaigns/:id/explain': '?email=secret@example.com', 'GET /campaigns/:id/compare': '?with=' };
@@ -122,7 +125,7 @@ test('ids of the other organization inside bodies and queries are refused or fin
   const campaign = (await ada.post('/campaigns', { name: 'Curious' })).body;
   const list = (await ada.post('/lists', { name: 'Curious' })).body;
   const refused = async (reply: { status: number; body: { errors: { field: string }[] } }, field: string) => expect([reply.status, reply.body.errors.map((error) => error.field)]).toEqual([422, [field]]);
-  await refused(await ada.patch(`/campaigns/${campaign.id}`, { connectionId: foreign['connections'] }), 'connectionId');
+  await refused(await ada.patch(`/campaigns/${campaign.id}`, { delivery: { mode: 'single', connections: [{ id: foreign['connections'] }] } }), 'delivery.connections[0].id');
   await refused(await ada.post('/customers', { email: 'new@example.com', listIds: [foreign['lists']] }), 'listIds[0]');
   await refused(await ada.post('/forms', { name: 'Curious', listIds: [foreign['lists']] }), 'listIds[0]');
   await refused(await ada.post('/forms', { name: 'Curious', listIds: [list.id], connectionId: foreign['connections'] }), 'connectionId');
@@ -143,12 +146,14 @@ test('ids of the other organization inside bodies and queries are refused or fin
   await refused(await ada.post('/segments/explain', { segmentId: foreign['segments'], email: 'own@example.com' }), 'segmentId');
   await refused(await ada.post('/segments/explain', { rule: { op: 'and', parts: [] }, customerId: Number(foreign['customers']) }), 'customerId');
   await refused(await ada.post('/segments/explain', { rule: { op: 'and', parts: [] }, email: 'secret@example.com' }), 'email');
+  await refused(await ada.post('/render', { html: '{{ email }}', customerId: Number(foreign['customers']) }), 'customerId');
+  await refused(await ada.post('/render', { campaignId: foreign['campaigns'] }), 'campaignId');
   expect([403, 404]).toContain((await ada.post('/me/organization', { organizationId: otherOrg })).status);
   expect(await everythingOf(otherOrg)).toEqual(before);
 });
 
 test('lists of things show only one’s own', async () => {
-  for (const path of ['/customers', '/lists', '/segments', '/connections', '/campaigns', '/forms', '/imports', '/exports', '/customers/bulk', '/suppressions', '/api-keys', '/invitations', '/users', '/mail-catcher/messages', '/dashboard']) {
+  for (const path of ['/customers', '/lists', '/segments', '/connections', '/campaigns', '/forms', '/templates', '/images', '/imports', '/exports', '/customers/bulk', '/suppressions', '/api-keys', '/invitations', '/users', '/mail-catcher/messages', '/dashboard']) {
     const reply = await ada.get(path);
     expect(reply.status, path).toBe(200);
     expect(JSON.stringify(reply.body).toLowerCase(), path).not.toMatch(/secret|suppressed@/);

@@ -65,14 +65,15 @@ const footer = `
       You get this mail because you signed up with {{ organization.name }}.<br>
       {% if organization.address %}{{ organization.name }}, {{ organization.address }}<br>{% endif %}
       <a class="soft" href="{{ unsubscribe_url }}" style="color:#5b616e;text-decoration:underline;">Unsubscribe</a> &nbsp;·&nbsp;
-      <a class="soft" href="{{ preferences_url }}" style="color:#5b616e;text-decoration:underline;">Choose what you get</a> &nbsp;·&nbsp;
+      <a class="soft" href="{{ preferences_url }}" style="color:#5b616e;text-decoration:underline;">Preferences</a> &nbsp;·&nbsp;
       <a class="soft" href="{{ web_version_url }}" style="color:#5b616e;text-decoration:underline;">View in browser</a>
     </td>
   </tr>
 </table>`;
 
 /** The sender's name as a word mark, where a logo may go. */
-export const mark = row(`<span class="ink" style="font:700 17px/24px ${FONT};color:#111827;letter-spacing:-0.2px;">{{ organization.name }}</span>`, '32px 48px 0');
+export const mark = (align: 'left' | 'center' = 'left') =>
+  row(`<span class="ink" style="font:700 17px/24px ${FONT};color:#111827;letter-spacing:-0.2px;">{{ organization.name }}</span>`, '32px 48px 0', align);
 
 /** One row of the card. @param padding as CSS has it */
 export function row(content: string, padding = '20px 48px 0', align: 'left' | 'center' = 'left'): string {

@@ -8,9 +8,9 @@ export const invitation = {
   subject: 'You are invited, {{ first_name | default: "friend" }}',
   preheader: 'Thursday evening, an hour, a chair kept for you.',
   html: frame([
-    mark,
+    mark(),
     row(title('You are invited to an evening with us'), '20px 48px 0'),
-    row(words('{Dear|Hello} {{ first_name | default: "friend" }}, tell her in two sentences what will happen, who will be there and what she takes home. Then let the facts speak.'), '14px 48px 0'),
+    row(words('{Dear|Hello} {{ first_name | default: "friend" }}, say in two sentences what will happen, who will be there and what people take home. Then let the facts speak.'), '14px 48px 0'),
     row(box([
       fact('When', 'Thursday, 21 May, 18:30 to 20:00'),
       fact('Where', 'The name of the place, a street and a city'),

@@ -14,7 +14,7 @@ export const newsletter = {
   subject: '{{ organization.name }} in {{ now | date: "%B" }}: three things worth your time',
   preheader: 'The lead story, two short reads and what else we found.',
   html: frame([
-    mark,
+    mark(),
     row(aside('{{ now | date: "%B %Y" }}'), '4px 48px 0'),
     row([
       title('The story that leads this issue'),
@@ -32,7 +32,7 @@ export const newsletter = {
     row(`${heading('Also worth a look')}
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0">
   ${item('A link with a clear name', 'one line on why it is here.')}
-  ${item('Another one', 'and what she will find there.')}
+  ${item('Another one', 'and what is to be found there.')}
   ${item('The last of three', 'more than five are a directory.')}
 </table>`, '16px 48px 0'),
     end,

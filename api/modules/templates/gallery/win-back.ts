@@ -6,9 +6,9 @@ export const winBack = {
   subject: '{It has been a while|We have not seen you lately}, {{ first_name | default: "friend" }}',
   preheader: 'Here is what you missed, and something to come back for.',
   html: frame([
-    mark,
+    mark('center'),
     row(title('It has been a while', 'center'), '28px 48px 0', 'center'),
-    row(words('{{ first_name | default: "Hello" }}, we have not seen you for some time. A lot has changed since: name the one thing she would like most, and what it does for her.', 'center'), '16px 48px 0', 'center'),
+    row(words('{{ first_name | default: "Hello" }}, we have not seen you for some time. A lot has changed since: name the one thing your reader would like most, and what it does for them.', 'center'), '16px 48px 0', 'center'),
     row(box([
       `<p class="soft" style="margin:0 0 4px;font:400 14px/20px ${FONT};color:#5b616e;text-align:center;">Your code for 20 % off, until the end of the month</p>`,
       `<p class="ink" style="margin:0 0 12px;font:700 28px/36px ${FONT};color:#111827;letter-spacing:3px;text-align:center;">WELCOME20</p>`,
