@@ -3,6 +3,7 @@ import { apiKeyRoutes } from './modules/api-keys/routes.ts';
 import { auditRoutes } from './modules/audit/routes.ts';
 import { authRoutes } from './modules/auth/routes.ts';
 import { catcherRoutes } from './modules/catcher/routes.ts';
+import { campaignCourseRoutes } from './modules/campaigns/course-routes.ts';
 import { campaignReportRoutes } from './modules/campaigns/report-routes.ts';
 import { campaignRoutes } from './modules/campaigns/routes.ts';
 import { connectionRoutes } from './modules/connections/routes.ts';
@@ -40,6 +41,7 @@ export const routes: readonly AnyRoute[] = [
   ...openapiRoutes,
   ...campaignRoutes,
   ...campaignReportRoutes,
+  ...campaignCourseRoutes,
   ...connectionRoutes,
   ...renderRoutes,
   ...templateRoutes,

@@ -5,6 +5,7 @@ import { createApiKeyService, type ApiKeyService } from './modules/api-keys/serv
 import { createAuditService, type AuditService } from './modules/audit/service.ts';
 import { createIdentities, type Identities } from './modules/auth/identity.ts';
 import { createAccountService, type AccountService } from './modules/auth/service.ts';
+import { createCampaignCourseService, type CampaignCourseService } from './modules/campaigns/course.ts';
 import { createCampaignExplanationService, type CampaignExplanationService } from './modules/campaigns/explain.ts';
 import { createRecipientService, type RecipientService } from './modules/campaigns/recipients.ts';
 import { createCampaignReportService, type CampaignReportService } from './modules/campaigns/report.ts';
@@ -62,6 +63,7 @@ export interface Services {
   readonly suppressions: SuppressionService;
   readonly campaignReports: CampaignReportService;
   readonly campaignExplanations: CampaignExplanationService;
+  readonly campaignCourse: CampaignCourseService;
   readonly recipients: RecipientService;
   readonly connections: ConnectionService;
   readonly render: RenderService;
@@ -101,6 +103,7 @@ export function createServices(container: Container): Services {
     campaignTestMail: createCampaignTestMail(container, campaignReader),
     campaignReports: createCampaignReportService(container),
     campaignExplanations: createCampaignExplanationService(container),
+    campaignCourse: createCampaignCourseService(container),
     recipients: createRecipientService(container),
     connections: createConnectionService(container),
     render: createRenderService(container),

@@ -39,6 +39,8 @@ export interface Gateway {
   nudgeOutbox(orgId: string): void;
   /** @throws when Temporal cannot be reached */
   ping(): Promise<void>;
+  /** Whether workers ask for work on every queue: one that has not for two minutes is gone. @throws when Temporal cannot be reached */
+  isWorked(): Promise<boolean>;
   /** Address of a workflow in Temporal's web UI, for the operators' links. */
   workflowUrl(workflowId: string): string;
   close(): Promise<void>;
@@ -54,6 +56,8 @@ export interface GatewayOptions {
 }
 
 const NUDGE_INTERVAL_MS = 1_000;
+/** Workers ask at least once a minute. */
+const WORKER_GONE_SECONDS = 120;
 
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const connection = Connection.lazy({ address: options.address });
@@ -163,6 +167,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     async ping() {
       await connection.ensureConnected();
       await connection.workflowService.getSystemInfo({});
+    },
+    async isWorked() {
+      const described = await Promise.all(Object.values(queues).map((name) => connection.workflowService.describeTaskQueue({ namespace: options.namespace, taskQueue: { name }, taskQueueType: 2 })));
+      const isFresh = (seconds: unknown) => Date.now() / 1_000 - Number(seconds ?? 0) < WORKER_GONE_SECONDS;
+      return described.every(({ pollers }) => (pollers ?? []).some(({ lastAccessTime }) => isFresh(lastAccessTime?.seconds)));
     },
     workflowUrl: (workflowId) => `${options.uiUrl.replace(/\/$/, '')}/namespaces/${options.namespace}/workflows/${encodeURIComponent(workflowId)}`,
     async close() {

@@ -42,7 +42,7 @@ export function createCampaignLifecycle({ tenants, gateway, clock, logger }: Pic
      * Validates everything together and starts the campaign. Launching twice has one effect.
      * @throws AppError `invalid` with every problem; `conflict` when warnings want to be confirmed
      */
-    async launch(orgId: string, role: Role, id: string, acknowledgeWarnings: boolean) {
+    async launch(orgId: string, role: Role, id: string, acknowledgeWarnings: boolean, actor: string | null = null) {
       const campaign = await tenants.use(orgId, async (tenant) => {
         const found = await reader.find(tenant, id);
         if (found.state === 'running' || found.state === 'completed') return found;
@@ -50,8 +50,8 @@ export function createCampaignLifecycle({ tenants, gateway, clock, logger }: Pic
         await requireReady(tenant, { ...found, schedule: null }, acknowledgeWarnings, 'launched');
         // The version makes sure that what was checked is what is sent.
         const launched = await tenant.sql.run(
-          "update campaign set state = 'running', phase = 'resolving', schedule = null, scheduled_at = null, launched_at = now(), version = version + 1, updated_at = now() where id = $1 and state = 'draft' and version = $2",
-          [id, found.version],
+          "update campaign set state = 'running', phase = 'resolving', schedule = null, scheduled_at = null, launched_at = now(), moved_by = $3, version = version + 1, updated_at = now() where id = $1 and state = 'draft' and version = $2",
+          [id, found.version, actor],
         );
         const now = await reader.find(tenant, id);
         if (launched === 0 && now.state !== 'running') throw new AppError('conflict', 'The campaign was changed while it was checked. Look at it and launch again.');
@@ -62,7 +62,7 @@ export function createCampaignLifecycle({ tenants, gateway, clock, logger }: Pic
     },
 
     /** Validates everything together and waits for its time. Errors as `launch`. */
-    async schedule(orgId: string, role: Role, id: string, schedule: Schedule, acknowledgeWarnings: boolean) {
+    async schedule(orgId: string, role: Role, id: string, schedule: Schedule, acknowledgeWarnings: boolean, actor: string | null = null) {
       const campaign = await tenants.use(orgId, async (tenant) => {
         const found = await reader.find(tenant, id);
         if (after(found.state, 'schedule') === undefined) throw new AppError('conflict', refusal(found.state, 'schedule'));
@@ -71,8 +71,8 @@ export function createCampaignLifecycle({ tenants, gateway, clock, logger }: Pic
         await requireReady(tenant, { ...found, schedule }, acknowledgeWarnings, 'scheduled');
         const at = Math.max(clock.now(), freezeAt(schedule, tenant.org.timezone));
         const scheduled = await tenant.sql.run(
-          "update campaign set state = 'scheduled', schedule = $3, scheduled_at = to_timestamp($4::float8 / 1000), version = version + 1, updated_at = now() where id = $1 and state = 'draft' and version = $2",
-          [id, found.version, JSON.stringify(schedule), at],
+          "update campaign set state = 'scheduled', schedule = $3, scheduled_at = to_timestamp($4::float8 / 1000), moved_by = $5, version = version + 1, updated_at = now() where id = $1 and state = 'draft' and version = $2",
+          [id, found.version, JSON.stringify(schedule), at, actor],
         );
         if (scheduled === 0) throw new AppError('conflict', 'The campaign was changed while it was checked. Look at it and schedule it again.');
         return reader.find(tenant, id);
@@ -82,9 +82,10 @@ export function createCampaignLifecycle({ tenants, gateway, clock, logger }: Pic
     },
 
     /** @throws AppError `conflict` where the lifecycle does not allow it */
-    async command(orgId: string, role: Role, id: string, command: CampaignCommand) {
+    async command(orgId: string, role: Role, id: string, command: CampaignCommand, actor: string | null = null) {
       const campaign = await tenants.use(orgId, (tenant) => reader.find(tenant, id));
       if (after(campaign.state, command) === undefined) throw new AppError('conflict', refusal(campaign.state, command));
+      await tenants.use(orgId, ({ sql }) => sql.run('update campaign set moved_by = $2 where id = $1', [id, actor]));
       return ask(orgId, role, campaign, () => gateway.commandCampaign(inputOf(orgId, campaign), command));
     },
 

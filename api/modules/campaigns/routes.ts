@@ -15,7 +15,7 @@ const acknowledgeWarnings = z.boolean().default(false);
 const command = (verb: 'pause' | 'resume' | 'cancel' | 'unschedule', summary: string) =>
   route({
     method: 'post', path: `/campaigns/:id/${verb}`, capability: 'campaigns.launch', scope: 'campaigns:launch', tag, summary, params, reply: CampaignView,
-    handle: ({ org, role, params: { id }, services }) => services.campaignLifecycle.command(org, role, id, verb),
+    handle: ({ org, role, actor, params: { id }, services }) => services.campaignLifecycle.command(org, role, id, verb, actor.name),
   });
 
 export const campaignRoutes = [
@@ -67,12 +67,12 @@ export const campaignRoutes = [
   route({
     method: 'post', path: '/campaigns/:id/launch', capability: 'campaigns.launch', scope: 'campaigns:launch', tag, summary: 'Launches a campaign; twice has one effect.', idempotent: true, params,
     body: z.strictObject({ acknowledgeWarnings }), reply: CampaignView,
-    handle: ({ org, role, params: { id }, body, services }) => services.campaignLifecycle.launch(org, role, id, body.acknowledgeWarnings),
+    handle: ({ org, role, actor, params: { id }, body, services }) => services.campaignLifecycle.launch(org, role, id, body.acknowledgeWarnings, actor.name),
   }),
   route({
     method: 'post', path: '/campaigns/:id/schedule', capability: 'campaigns.launch', scope: 'campaigns:launch', tag, summary: "Schedules a campaign, by the organization's clock or each recipient's own.", idempotent: true, params,
     body: schedule.extend({ acknowledgeWarnings }), reply: CampaignView,
-    handle: ({ org, role, params: { id }, body: { acknowledgeWarnings: acknowledged, ...at }, services }) => services.campaignLifecycle.schedule(org, role, id, at, acknowledged),
+    handle: ({ org, role, actor, params: { id }, body: { acknowledgeWarnings: acknowledged, ...at }, services }) => services.campaignLifecycle.schedule(org, role, id, at, acknowledged, actor.name),
   }),
   command('unschedule', 'Takes the schedule away: it is a draft again.'),
   command('pause', 'Pauses: no mail leaves any more.'),

@@ -38,6 +38,8 @@ const schema = defineEntity({
     phase: p.text().strictNullable(),
     /** When a waiting phase is expected to end. */
     phaseUntil: p.datetime().strictNullable(),
+    /** Who asked for the move under way. */
+    movedBy: p.text().strictNullable(),
     /** Why it is paused or failed: one of the reasons of the lifecycle. */
     reason: p.text().strictNullable(),
     stateDetail: p.text().strictNullable(),

@@ -87,6 +87,7 @@ create table campaign (
   state text not null default 'draft' check (state in ('draft', 'scheduled', 'running', 'paused', 'completed', 'failed', 'cancelled')),
   phase text,
   phase_until timestamptz,
+  moved_by text,
   reason text,
   state_detail text,
   frozen_at timestamptz,
@@ -108,12 +109,33 @@ comment on column campaign.experiment_result is 'counts of the test group when t
 comment on column campaign.winner is 'number of the variant the rest gets';
 comment on column campaign.schedule is '{at: local date and time, zone: organization | recipient, past: next_day | now}; scheduled_at: when the audience is frozen';
 comment on column campaign.phase_until is 'when a waiting phase is expected to end';
+comment on column campaign.moved_by is 'who asked for the move under way; the history takes it over with the move';
 comment on column campaign.audience_hash is 'SHA-256 of the frozen customer ids in ascending order, one a line';
 comment on column campaign.certificate is 'the reconciliation of a finished campaign';
 create index campaign_delivery on campaign using gin (delivery jsonb_path_ops);
 comment on index campaign_delivery is 'which campaigns use a connection';
 comment on column campaign.merge_tags is 'what stands between braces and names a custom field, kept as it is saved: read from the HTML of 500 campaigns it took 0.8 s';
 create index campaign_recent on campaign (created_at desc, id);
+
+create table campaign_move (
+  id bigint generated always as identity primary key,
+  campaign_id uuid not null references campaign on delete cascade,
+  at timestamptz not null default clock_timestamp(),
+  state text not null,
+  reason text,
+  detail text,
+  by text
+);
+create index campaign_move_campaign on campaign_move (campaign_id, id);
+comment on table campaign_move is 'every state a campaign came into, written by whatever transaction brought it there; by: the person who asked, null: the system';
+create function note_campaign_move() returns trigger language plpgsql as $$
+begin
+  insert into campaign_move (campaign_id, state, reason, detail, by)
+  values (new.id, new.state, new.reason, new.state_detail, case when new.state in ('draft', 'scheduled', 'running') or (new.state in ('paused', 'cancelled') and new.reason = 'user') then new.moved_by end);
+  new.moved_by := null;
+  return new;
+end $$;
+create trigger campaign_moved before update of state on campaign for each row when (old.state is distinct from new.state) execute function note_campaign_move();
 
 create table link (
   mail_no integer not null references mail on delete cascade,

@@ -344,6 +344,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/campaigns/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every state it came into, with who asked for it. */
+        get: operations["getCampaignsIdHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/campaigns/{id}/launch": {
         parameters: {
             query?: never;
@@ -565,6 +582,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/campaigns/{id}/standstill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Since when nothing moved, and what may be the cause. */
+        get: operations["getCampaignsIdStandstill"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/campaigns/{id}/test": {
         parameters: {
             query?: never;
@@ -627,6 +661,23 @@ export interface paths {
         put?: never;
         /** Takes the schedule away: it is a draft again. */
         post: operations["postCampaignsIdUnschedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/campaigns/{id}/waves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What leaves when: of a campaign by recipients' own clocks, one wave per time zone. */
+        get: operations["getCampaignsIdWaves"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2474,6 +2525,36 @@ export interface components {
             join: number;
             leave: number;
             unmailable: number;
+        };
+        CampaignHistory: {
+            data: {
+                at: string;
+                /** @enum {string} */
+                state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
+                reason: string | null;
+                detail: string | null;
+                by: string | null;
+            }[];
+        };
+        CampaignWaves: {
+            data: {
+                at: string | null;
+                recipients: number;
+                /** @enum {string} */
+                state: "waiting" | "sending" | "done";
+            }[];
+        };
+        CampaignStandstill: {
+            since: string | null;
+            causes: {
+                /** @enum {string} */
+                kind: "no_engine" | "no_worker" | "search_away" | "connection_broken" | "connection_disabled" | "slow_server" | "retries" | "unknown";
+                connectionId: string | null;
+                connection: string | null;
+                recipients: number | null;
+                until: string | null;
+                detail: string | null;
+            }[];
         };
         ContentProblem: {
             field: string;
@@ -4398,6 +4479,37 @@ export interface operations {
             };
         };
     };
+    getCampaignsIdHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignHistory"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     postCampaignsIdLaunch: {
         parameters: {
             query?: never;
@@ -5126,6 +5238,37 @@ export interface operations {
             };
         };
     };
+    getCampaignsIdStandstill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignStandstill"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     postCampaignsIdTest: {
         parameters: {
             query?: never;
@@ -5460,6 +5603,37 @@ export interface operations {
                         experimentResult: components["schemas"]["ExperimentResult"] | null;
                         winner: number | null;
                     };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCampaignsIdWaves: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignWaves"];
                 };
             };
             /** @description Refused or failed */
