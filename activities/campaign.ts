@@ -4,6 +4,7 @@ import { AppError } from '#domain/shared/errors.ts';
 import type { Container } from '../infra/container.ts';
 import type { Sql } from '../infra/db/sql.ts';
 import { doubt } from '../infra/mail/ledger.ts';
+import { harmSql } from '../infra/mail/safety.ts';
 import { loadMail } from '../infra/mail/source.ts';
 import { createTrackingIds } from '../infra/mail/tracking-id.ts';
 import { compileVariants } from '../infra/mail/variants.ts';
@@ -95,7 +96,9 @@ export function createCampaignActivities(container: Container) {
     resumeCampaign: (input: CampaignInput): Promise<void> =>
       inTenant(input, ({ sql }) =>
         sql.transaction(async (tx) => {
-          const resumed = await move(tx, input, ['paused', 'running'], 'running', ', reason = null, state_detail = null');
+          // After a safety stop a person has read why: from here on it is judged anew.
+          const resumed = await move(tx, input, ['paused', 'running'], 'running',
+            `, accepted_harm = case when reason in ('complaint_rate', 'bounce_rate') then (select to_jsonb(h) from (${harmSql('$2')}) h) else accepted_harm end, reason = null, state_detail = null`, [input.mailNo]);
           if (resumed) await tx.run('update mail set open = true where no = $1 and exists (select 1 from lane where mail_no = $1)', [input.mailNo]);
         }),
       ),

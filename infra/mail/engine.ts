@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { AppError } from '#domain/shared/errors.ts';
 import type { Clock } from '../clock.ts';
@@ -55,11 +56,17 @@ export interface SendEngineOptions {
   readonly nudge: (orgId: string) => void;
 }
 
-/** The sessions of a connection in this process, and how many it may have. */
+/** The sessions of a connection in this process. */
 interface OpenPool {
   readonly pool: SessionPool;
   readonly share: SessionShare;
-  readonly most: number;
+  /** Of the connection it was opened with. */
+  readonly version: number;
+}
+
+/** Settings that were edited hold from the next range on: the one under way returns. */
+async function isEdited({ sql }: Tenant, connectionNo: number, version: number): Promise<boolean> {
+  return (await sql.first<{ version: number }>('select version from connection where no = $1', [connectionNo]))?.version !== version;
 }
 
 /** The send engine: one per worker process, for every organization and mail. */
@@ -67,33 +74,43 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
   const pools = new LRUCache<string, OpenPool>({ max: 1_000, dispose: ({ pool }) => pool.close() });
   const runs = new Set<RangeRun>();
   const compiled = new LRUCache<string, CompiledVariants>({ max: 50 });
+  const processId = randomUUID();
   let isDraining = false;
 
   async function run(job: RangeJob, alive: () => void, reads: RangeRunOptions['reads']): Promise<RangeResult> {
     return options.tenants.use(job.orgId, async (tenant) => {
       const hold = await takeHold(tenant.sql, job);
       if (hold === undefined) throw new AppError('conflict', 'This lane belongs to a newer run.');
+      // A fast range is over before it is looked at for the first time.
+      const harm = await findHarm(tenant.sql, job.mailNo);
+      if (harm !== null) return { next: job.from, sent: 0, failed: 0, skipped: 0, inDoubt: 0, deferred: 0, stop: harm };
       const mail = await compiledMail(tenant, job);
-      const { pool, share, most } = await openPool(tenant, hold.connectionNo);
-      await share.refresh(tenant.sql, most);
-      pool.join();
+      const { pool, share, version } = await openPool(tenant, hold.connectionNo);
+      const takeShare = async () => {
+        await share.refresh(tenant.sql, pool.size);
+        pool.trim();
+      };
+      await takeShare();
+      const onProblem = (problem: string, error: unknown) => options.logger.error({ err: error, orgId: job.orgId, mailNo: job.mailNo }, problem);
       const range = new RangeRun({
-        sql: tenant.sql, hold, mailOf: mail.of, paths: mail.paths, pool, clock: options.clock, from: job.from, to: job.to, reads, alive,
+        sql: tenant.sql, hold, mailOf: mail.of, paths: mail.paths, pool, clock: options.clock, from: job.from, to: job.to, reads, onProblem,
         governor: new Governor({ sql: tenant.sql, connectionNo: hold.connectionNo, mailNo: job.mailNo, zone: tenant.org.timezone }),
-        watch: async () => {
-          await share.refresh(tenant.sql, most);
-          return findHarm(tenant.sql, job.mailNo);
+        alive: () => {
+          alive();
+          takeShare().catch((error: unknown) => onProblem('a process could not say how many sessions it has', error));
         },
+        watch: async () => ((await isEdited(tenant, hold.connectionNo, version)) ? { kind: 'draining' } : findHarm(tenant.sql, job.mailNo)),
         onOutbox: () => options.nudge(job.orgId),
-        onProblem: (problem, error) => options.logger.error({ err: error, orgId: job.orgId, mailNo: job.mailNo }, problem),
       });
       runs.add(range);
+      pool.join(range);
       if (isDraining) range.drain();
       try {
         return await range.run();
       } finally {
         runs.delete(range);
-        pool.leave();
+        pool.leave(range);
+        if (isDraining) await share.leave(tenant.sql);
       }
     });
   }
@@ -113,13 +130,13 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
   async function openPool(tenant: Tenant, connectionNo: number): Promise<OpenPool> {
     const connection = await loadConnectionNo(tenant, options.secrets, connectionNo);
     if (connection === undefined) throw new AppError('not_found', 'The connection is gone.');
-    const key = `${tenant.org.id}|${connection.id}|${connection.version}`;
+    const key = `${tenant.org.id}|${connection.id}`;
     const known = pools.get(key);
     // A pool whose breaker opened served its purpose: whoever asks again has resumed the campaign.
-    if (known !== undefined && known.pool.stop === null) return known;
+    if (known !== undefined && known.version === connection.version && known.pool.stop === null) return known;
     const provider = options.providers.get(connection.vendor);
-    const share = new SessionShare(connectionNo);
-    const opened = { pool: new SessionPool(() => provider.open(connection.settings), share), share, most: Math.min(provider.limits.sessions, options.maxSessions) };
+    const share = new SessionShare({ connectionNo, processId, most: Math.min(provider.limits.sessions, options.maxSessions) });
+    const opened = { pool: new SessionPool(() => provider.open(connection.settings), share), share, version: connection.version };
     pools.set(key, opened);
     return opened;
   }

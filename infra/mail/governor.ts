@@ -5,6 +5,13 @@ import type { Sql, Transaction } from '../db/sql.ts';
 /** How many mails may leave now, or when to ask again. */
 export type Allowance = { readonly granted: number; readonly retryAt: null } | { readonly granted: 0; readonly retryAt: number };
 
+/** Tokens that were taken, when on the database's clock, and no earlier than when on this process's. */
+interface Lease {
+  readonly tokens: number;
+  readonly takenAt: number;
+  readonly begunAt: number;
+}
+
 export interface GovernorOptions {
   readonly sql: Sql;
   readonly connectionNo: number;
@@ -16,6 +23,8 @@ export interface GovernorOptions {
 
 /** Connections and campaigns without limits are asked again after this, so that a new limit holds within 5 s. */
 const LOOK_AGAIN_MS = 2_000;
+/** Half of a lease's life; the other half is for the intent's commit and the server's answer. */
+const USE_WITHIN_MS = LEASE_MS / 2;
 /** A lease covers what was used in the last one and half as much again, so that few tokens are given up. */
 const GROWTH = 1.5;
 
@@ -27,13 +36,14 @@ interface Governed {
 
 /**
  * Holds the limits of a connection and the throttle of a campaign for one run, together with every other run and
- * process: tokens are leased from Postgres on the database's clock, for at most 200 ms, and what is not used in that time
+ * process: tokens are leased from Postgres on the database's clock, for at most 100 ms, and what is not used in that time
  * is given up. So a crash or a restart wastes a lease and never exceeds a limit.
  */
 export class Governor {
   readonly #o: GovernorOptions;
   #tokens = 0;
   #leased = 0;
+  #takenAt = 0;
   #expiresAt = 0;
   #freeUntil = 0;
 
@@ -55,10 +65,11 @@ export class Governor {
         this.#freeUntil = Date.now() + LOOK_AGAIN_MS;
         return { granted: wanted, retryAt: null };
       }
-      if (lease.retryAt !== null) return lease;
-      this.#tokens = lease.granted;
+      if ('retryAt' in lease) return lease;
+      this.#tokens = lease.tokens;
       this.#leased = 0;
-      this.#expiresAt = Date.now() + LEASE_MS;
+      this.#takenAt = lease.takenAt;
+      this.#expiresAt = lease.begunAt + USE_WITHIN_MS;
     }
     const granted = Math.min(wanted, this.#tokens);
     this.#tokens -= granted;
@@ -80,16 +91,16 @@ export class Governor {
     if (rest === 0) return;
     await this.#o.sql.transaction(async (tx) => {
       const { uses, moment } = await this.#read(tx, await readLimits(tx, this.#o));
-      for (const { key, use } of uses) await write(tx, key, giveBack(use, rest, moment));
+      for (const { key, use } of uses) await write(tx, key, giveBack(use, rest, this.#takenAt, moment));
     });
   }
 
   /** @returns null when nothing limits; times are moved to this process's clock */
-  #lease(wanted: number): Promise<Allowance | null> {
+  #lease(wanted: number): Promise<Lease | Extract<Allowance, { granted: 0; retryAt: number }> | null> {
     return this.#o.sql.transaction(async (tx) => {
       const governed = await readLimits(tx, this.#o);
       if (!isLimited(governed.limits, governed.warmUp) && governed.throttle === null) return null;
-      const { uses, moment } = await this.#read(tx, governed);
+      const { uses, moment, begunAt } = await this.#read(tx, governed);
       let granted = wanted;
       let retryAt = 0;
       for (const each of uses) {
@@ -99,7 +110,7 @@ export class Governor {
       }
       if (granted === 0) return { granted: 0, retryAt: Date.now() + Math.max(1, retryAt - moment.now) };
       for (const each of uses) await write(tx, each.key, take(each.limits, each.warmUp, each.use, granted, moment).use);
-      return { granted, retryAt: null };
+      return { tokens: granted, takenAt: moment.now, begunAt };
     });
   }
 
@@ -113,9 +124,10 @@ export class Governor {
     await tx.run("insert into rate_use (key, rings) select k, '{}' from unnest($1::text[]) u(k) order by k on conflict do nothing", [keys]);
     const rows = await tx.rows<{ key: string; rings: RateUse }>('select key, rings from rate_use where key = any($1) order by key for update', [keys]);
     // After the locks: who waited for them must not count by an old clock.
+    const begunAt = Date.now();
     const clock = await tx.first<{ now: number }>('select floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now');
     const byKey = new Map(rows.map((row) => [row.key, row.rings]));
-    return { uses: ruled.map((each) => ({ ...each, use: byKey.get(each.key) ?? {} })), moment: momentOf(clock!.now, this.#o.zone) };
+    return { uses: ruled.map((each) => ({ ...each, use: byKey.get(each.key) ?? {} })), moment: momentOf(clock!.now, this.#o.zone), begunAt };
   }
 }
 

@@ -98,6 +98,10 @@ const tickStatements = {
   capped: statement('ledger-tick-capped', tickText({ retries: true, capped: true })),
 };
 
+/** Of two mails that ask for the same customer at the same moment, the second must see the first one's intent to count it for the cap. */
+const heldStatement = statement('ledger-held', /* sql */ `
+select 1 from customer where id in (select customer_id from message where mail_no = $1 and ordinal = any($2::int[]) and state = 0) order by id for no key update`);
+
 /** Outcomes of an attempt that lost its hold: the rows were put in doubt meanwhile, and this is the evidence. An erased person's words are not kept. */
 const lateStatement = statement('ledger-late', /* sql */ `
 with held as (
@@ -158,8 +162,12 @@ on conflict (mail_no, hour, connection_no, variant, shard) do update set in_doub
 export async function tick(sql: Sql, hold: Hold, ended: readonly Ended[], wanted: readonly number[], takesRetries: boolean): Promise<TickResult> {
   const columns = [ended.map((e) => e.ordinal), ended.map((e) => e.state), ended.map((e) => e.reason), ended.map((e) => e.reply)];
   const query: Statement = hold.cap !== null ? tickStatements.capped : takesRetries ? tickStatements.retries : tickStatements.fresh;
-  const rows = await sql.rows<{ ordinal: number; state: number }>(query, [
+  const ask = (on: Sql) => on.rows<{ ordinal: number; state: number }>(query, [
     ...columns, hold.mailNo, hold.epoch, wanted, hold.laneId, hold.shard, hold.variant, hold.connectionNo, ...(hold.cap === null ? [] : [hold.cap.mails, hold.cap.days])]);
+  const rows = hold.cap === null || wanted.length === 0 ? await ask(sql) : await sql.transaction(async (tx) => {
+    await tx.rows(heldStatement, [hold.mailNo, wanted]);
+    return ask(tx);
+  });
   const granted: number[] = [];
   const skipped: number[] = [];
   let written = 0;

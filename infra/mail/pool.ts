@@ -6,6 +6,10 @@ import type { SessionShare } from './session-share.ts';
 /** A dying connection that is used again is a second road into doubt: idle ones do not live long. */
 const IDLE_MS = 5_000;
 const MAX_BACKOFF_MS = 2_000;
+/** When every session is taken one is asked for again after this. */
+const FULL_MS = 50;
+/** Where more run than there are sessions, each has its turn for this long. */
+const TURN_MS = 1_000;
 
 export interface PoolStop {
   readonly reason: BreakReason;
@@ -19,12 +23,15 @@ export interface PoolStop {
 export class SessionPool {
   readonly #open: () => Promise<Session>;
   readonly #share: SessionShare;
-  #runs = 0;
+  #runs: readonly object[] = [];
+  /** Sessions that are open or being opened. */
+  #size = 0;
   #idle: { readonly session: Session; readonly timer: NodeJS.Timeout }[] = [];
   #breaker: Breaker = closedBreaker;
   #opening = 0;
   #probeAt = 0;
   #hasOpened = false;
+  #isClosed = false;
   #stop: PoolStop | null = null;
 
   constructor(open: () => Promise<Session>, share: SessionShare) {
@@ -33,17 +40,26 @@ export class SessionPool {
   }
 
   /** Somebody sends over this connection until `leave`. */
-  join(): void {
-    this.#runs += 1;
+  join(run: object): void {
+    this.#runs = [...this.#runs, run];
   }
 
-  leave(): void {
-    this.#runs -= 1;
+  leave(run: object): void {
+    this.#runs = this.#runs.filter((other) => other !== run);
   }
 
-  /** Sessions that each who joined may hold now, 1 at least: nobody goes without. */
-  share(): number {
-    return Math.max(1, Math.floor(this.#share.sessions / Math.max(1, this.#runs)));
+  /** Sessions that are open or being opened. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Sessions that this run may hold now. Where more run than there are sessions they take turns, so that nobody waits for another's end. */
+  shareOf(run: object, now: number): number {
+    const { sessions } = this.#share;
+    const runs = Math.max(1, this.#runs.length);
+    if (sessions >= runs) return Math.floor(sessions / runs);
+    const place = this.#runs.indexOf(run) - Math.floor(now / TURN_MS) * sessions;
+    return ((place % runs) + runs) % runs < sessions ? 1 : 0;
   }
 
   /** Set once the breaker has opened; the pool gives no sessions any more. */
@@ -54,26 +70,30 @@ export class SessionPool {
   /** Milliseconds until another session may be tried; 0 for now. */
   waitMs(now: number): number {
     if (this.#stop !== null) return MAX_BACKOFF_MS;
+    if (this.#idle.length === 0 && this.#size >= this.#share.sessions) return FULL_MS;
     const isProbing = this.#breaker.failuresInRow > 0 || !this.#hasOpened;
     if (isProbing && this.#opening > 0) return 50;
     return Math.max(0, this.#probeAt - now);
   }
 
-  /** A session, or undefined when it could not be opened; the breaker has counted that. */
+  /** A session, or undefined when every one is taken or it could not be opened; the breaker has counted that. */
   async borrow(now: () => number): Promise<Session | undefined> {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       clearTimeout(idle.timer);
       if (idle.session.isUsable) {
         return idle.session;
       }
-      idle.session.close();
+      this.#close(idle.session);
     }
+    if (this.#size >= this.#share.sessions) return undefined;
+    this.#size += 1;
     this.#opening += 1;
     try {
       const session = await this.#open();
       this.#hasOpened = true;
       return session;
     } catch (error) {
+      this.#size -= 1;
       if (!(error instanceof SessionError)) throw error;
       const refused = error.stage === 'login' && error.reply !== null ? classify('login', error.reply) : undefined;
       this.#fail(now(), error.message, refused);
@@ -83,9 +103,20 @@ export class SessionPool {
     }
   }
 
+  /** Closes idle sessions above the share of this process. */
+  trim(): void {
+    while (this.#size > this.#share.sessions) {
+      const idle = this.#idle.pop();
+      if (idle === undefined) return;
+      clearTimeout(idle.timer);
+      this.#close(idle.session);
+    }
+  }
+
   giveBack(session: Session): void {
-    if (!session.isUsable) return session.close();
-    const entry = { session, timer: setTimeout(() => { this.#idle = this.#idle.filter((other) => other !== entry); session.close(); }, IDLE_MS).unref() };
+    // One above the share of this process is closed at once: another process waits for it.
+    if (!session.isUsable || this.#isClosed || this.#size > this.#share.sessions) return this.#close(session);
+    const entry = { session, timer: setTimeout(() => { this.#idle = this.#idle.filter((other) => other !== entry); this.#close(session); }, IDLE_MS).unref() };
     this.#idle.push(entry);
   }
 
@@ -111,11 +142,18 @@ export class SessionPool {
     if (reason !== null && this.#stop === null) this.#stop = { reason, detail };
   }
 
+  /** Closes what is idle, and the rest as it comes back. */
   close(): void {
+    this.#isClosed = true;
     for (const { session, timer } of this.#idle) {
       clearTimeout(timer);
-      session.close();
+      this.#close(session);
     }
     this.#idle = [];
+  }
+
+  #close(session: Session): void {
+    this.#size -= 1;
+    session.close();
   }
 }

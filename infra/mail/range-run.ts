@@ -69,8 +69,12 @@ const LONGEST_WAIT_MS = 2_000;
  * mail (database and worker together): of 4 mails that is 0.2 ms each, of 12 0.07, of 24 0.04.
  */
 const GATHER_MS = 5;
+/** A run without a session looks again whether it has its turn. */
+const NO_SESSION_MS = 100;
 const BUSY_SERVER_DELAY_MS = 60_000;
 const LOST_RETRY_DELAY_MS = 5_000;
+/** So many sessions that broke before one message was handed over count as one attempt. */
+const LOSSES_PER_ATTEMPT = 3;
 
 /** Somebody whose turn it is; a retry stands in the table of retries until it is granted. */
 type Person = PageRow & { readonly isRetry?: true };
@@ -104,6 +108,8 @@ export class RangeRun {
   #gathered: (() => void) | null = null;
   #sent: number[] = [];
   #telling: Promise<void> | null = null;
+  /** Sessions that broke before a message was handed over, by its ordinal. */
+  readonly #losses = new Map<number, number>();
   #counts = { sent: 0, failed: 0, skipped: 0, inDoubt: 0, deferred: 0 };
 
   constructor(options: RangeRunOptions) {
@@ -286,13 +292,20 @@ export class RangeRun {
         return this.#release(flight.session);
       case 'lost':
         pool.lost(this.#o.clock.now(), outcome.problem);
-        return this.#refuse(flight, { ...requeue, ordinal: flight.ordinal, reply: outcome.problem });
+        return this.#refuse(flight, this.#isLostAgain(flight.ordinal) ? toRefusal(flight, 'deferred', outcome.problem) : { ...requeue, ordinal: flight.ordinal, reply: outcome.problem });
       case 'refused': {
         const kind = classify(outcome.stage, outcome.reply);
         pool.answered(outcome.reply.text, kind);
         this.#refuse(flight, toRefusal(flight, kind, outcome.reply.text));
       }
     }
+  }
+
+  /** Whether it cannot be the session's fault any more: a message before which every session breaks must not be tried for ever. */
+  #isLostAgain(ordinal: number): boolean {
+    const times = (this.#losses.get(ordinal) ?? 0) + 1;
+    this.#losses.set(ordinal, times);
+    return times % LOSSES_PER_ATTEMPT === 0;
   }
 
   /** Refusals are settled before their session is free again, so that doubts never outnumber sessions. */
@@ -318,13 +331,14 @@ export class RangeRun {
 
   /** Opens what is missing, without waiting for it. */
   #borrow(): void {
-    const most = this.#o.pool.share();
+    const most = this.#o.pool.shareOf(this, this.#o.clock.now());
     this.#free = this.#free.filter((session) => {
       if (session.isUsable && this.#borrowed <= most) return true;
       this.#borrowed -= 1;
       this.#o.pool.giveBack(session);
       return false;
     });
+    if (most === 0) return this.#wakeIn(NO_SESSION_MS);
     const needed = Math.min(most, this.#inFlight + this.#queue.length);
     while (this.#borrowed + this.#borrowing < needed) {
       const wait = this.#o.pool.waitMs(this.#o.clock.now());

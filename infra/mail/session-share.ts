@@ -1,44 +1,62 @@
-import { randomUUID } from 'node:crypto';
 import type { Sql } from '../db/sql.ts';
 
-/** This process among those that send. */
-const processId = randomUUID();
-const REFRESH_MS = 2_000;
+const REFRESH_MS = 1_000;
+
+export interface SessionShareOptions {
+  readonly connectionNo: number;
+  /** Tells the processes that send apart. */
+  readonly processId: string;
+  /** Sessions one process may have to one connection at most. */
+  readonly most: number;
+}
 
 /**
  * How many of a connection's parallel sessions this process may open: they are divided among the processes that send over
- * it now, whatever the campaign. A process that is silent for 10 s has given up its share; between two ranges it keeps it,
- * or the others would take it for the blink of an eye and hold it for 2 s.
+ * it now, whatever the campaign. Who comes later takes only what the others do not hold, and they give up what is above
+ * their share as its mails end; so together they never hold more. A process that is silent for 10 s has given up its
+ * share; between two ranges it keeps it.
  */
 export class SessionShare {
-  readonly #connectionNo: number;
-  #sessions = 1;
+  readonly #o: SessionShareOptions;
+  #sessions = 0;
   #readAt = 0;
 
-  constructor(connectionNo: number) {
-    this.#connectionNo = connectionNo;
+  constructor(options: SessionShareOptions) {
+    this.#o = options;
   }
 
+  /** 0 until the first refresh, and while the others hold everything. */
   get sessions(): number {
     return this.#sessions;
   }
 
-  /** Says that this process is there and counts the others; cheap to call often. @param most sessions the provider takes from one process */
-  async refresh(sql: Sql, most: number): Promise<void> {
+  /** Says that this process is there, counts the others and takes its share; cheap to call often. @param open sessions it has now */
+  async refresh(sql: Sql, open: number): Promise<void> {
     if (Date.now() - this.#readAt < REFRESH_MS) return;
     this.#readAt = Date.now();
-    const row = await sql.first<{ parallel: number; processes: number; rank: number }>(SHARE, [this.#connectionNo, processId]);
-    if (row === undefined) return;
-    // The first of the processes take what does not divide evenly; none has less than one.
-    const share = Math.floor(row.parallel / row.processes) + (row.rank <= row.parallel % row.processes ? 1 : 0);
-    this.#sessions = Math.max(1, Math.min(most, share));
+    const { connectionNo, processId, most } = this.#o;
+    await sql.transaction(async (tx) => {
+      // Two who come at the same moment must not both take what is free.
+      const connection = await tx.first<{ parallel: number }>('select parallel from connection where no = $1 for no key update', [connectionNo]);
+      if (connection === undefined) return;
+      const others = (await tx.first<{ count: number; before: number; sessions: number }>(OTHERS, [connectionNo, processId]))!;
+      const processes = others.count + 1;
+      // The first of the processes take what does not divide evenly.
+      const share = Math.floor(connection.parallel / processes) + (others.before < connection.parallel % processes ? 1 : 0);
+      this.#sessions = Math.max(0, Math.min(most, share, connection.parallel - others.sessions));
+      await tx.run(
+        `insert into session_share (connection_no, process_id, seen_at, sessions) values ($1, $2, clock_timestamp(), $3)
+         on conflict (connection_no, process_id) do update set seen_at = excluded.seen_at, sessions = excluded.sessions`,
+        [connectionNo, processId, Math.max(this.#sessions, open)]);
+    });
+  }
+
+  /** Gives its share to the others: this process ends. */
+  async leave(sql: Sql): Promise<void> {
+    await sql.run('delete from session_share where connection_no = $1 and process_id = $2', [this.#o.connectionNo, this.#o.processId]);
   }
 }
 
-const SHARE = /* sql */ `
-with seen as (
-  insert into session_share (connection_no, process_id, seen_at) values ($1, $2, now())
-  on conflict (connection_no, process_id) do update set seen_at = excluded.seen_at returning process_id),
-live as (
-  select process_id from session_share where connection_no = $1 and seen_at > now() - interval '10 seconds' union select process_id from seen)
-select n.parallel, (select count(*)::int from live) as processes, (select count(*)::int from live where process_id <= $2) as rank from connection n where n.no = $1`;
+const OTHERS = /* sql */ `
+select count(*)::int as count, (count(*) filter (where process_id < $2))::int as before, coalesce(sum(sessions), 0)::int as sessions
+  from session_share where connection_no = $1 and process_id <> $2 and seen_at > clock_timestamp() - interval '10 seconds'`;

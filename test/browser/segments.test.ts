@@ -47,7 +47,7 @@ describe('building a segment', () => {
     const version = (await call('GET', `/campaigns/${campaign.id}`) as { version: number }).version;
     await call('PATCH', `/campaigns/${campaign.id}`, {
       version, subject: 'Hello', fromName: 'Northwind', fromEmail: 'hello@example.com', html: '<p>Hello <a href="{{unsubscribe_url}}">Unsubscribe</a></p>', text: 'Hello {{unsubscribe_url}}',
-      targets: [{ kind: 'list', id: list.id, mode: 'include' }], connectionId: connection!.id,
+      targets: [{ kind: 'list', id: list.id, mode: 'include' }], delivery: { mode: 'single', connections: [{ id: connection!.id, percent: 100 }] },
     });
     await call('POST', `/campaigns/${campaign.id}/launch`, { acknowledgeWarnings: true });
     await until('The campaign', async () => (await call('GET', `/campaigns/${campaign.id}`) as { state: string }).state === 'completed');

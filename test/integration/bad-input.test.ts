@@ -176,9 +176,10 @@ describe('launching', () => {
     expect(reply.status).toBe(200);
     return reply.body;
   }
+  const over = (...ids: readonly string[]) => ({ mode: 'single', connections: ids.map((id) => ({ id, percent: 100 })) });
   const connect = async (name: string, port = sink.port) => (await owner.post('/connections', { vendor: 'smtp', name, host: '127.0.0.1', port, secure: 'none' })).body.id as string;
   async function ready(name: string, edit: object = {}) {
-    return draft(name, { subject: 'Hello', html, fromName: 'Shop', fromEmail: 'news@shop.example', connectionId: await connect(name), targets: [{ kind: 'list', id: await audience(3, name), mode: 'include' }], ...edit });
+    return draft(name, { subject: 'Hello', html, fromName: 'Shop', fromEmail: 'news@shop.example', delivery: over(await connect(name)), targets: [{ kind: 'list', id: await audience(3, name), mode: 'include' }], ...edit });
   }
   const refused = async (campaign: { id: string }, ...expected: [field: string, says: RegExp][]) => {
     const before = (await owner.get(`/campaigns/${campaign.id}`)).body;
@@ -192,15 +193,15 @@ describe('launching', () => {
   };
 
   test('an empty draft is refused with everything that is missing, together', async () => {
-    await refused(await draft('Empty', { connectionId: null, fromName: '', fromEmail: '' }),
-      ['subject', /Write a subject/], ['fromName', /who/], ['fromEmail', /address/], ['html', /content/], ['targets', /list or segment/], ['connectionId', /connection/]);
+    await refused(await draft('Empty', { delivery: over(), fromName: '', fromEmail: '' }),
+      ['subject', /Write a subject/], ['fromName', /who/], ['fromEmail', /address/], ['html', /content/], ['targets', /list or segment/], ['delivery.connections', /connection/]);
   });
 
   test.for([
     ['subject', { subject: '  ' }, 'subject', /Write a subject/],
     ['content', { html: '' }, 'html', /Write the content/],
     ['audience', { targets: [] }, 'targets', /Choose at least one/],
-    ['connection', { connectionId: null }, 'connectionId', /Choose a connection/],
+    ['connection', { delivery: { mode: 'single', connections: [] } }, 'delivery.connections', /Choose a connection/],
     ['unsubscribe link', { html: '<p>Hello</p>' }, 'html', /unsubscribe_url/],
     ['unsubscribe link in the text', { text: 'Hello' }, 'text', /unsubscribe_url/],
     ['valid from address', { fromEmail: 'news at shop' }, 'fromEmail', /news@example\.com/],
@@ -223,11 +224,12 @@ describe('launching', () => {
 
   test('a connection that is disabled or broken is named with what to do', async () => {
     const campaign = await ready('broken');
-    await owner.patch(`/connections/${campaign.connectionId}`, { enabled: false });
-    await refused(campaign, ['connectionId', /disabled.*Enable/]);
-    await owner.patch(`/connections/${campaign.connectionId}`, { enabled: true, port: await closedPort() });
-    await owner.post(`/connections/${campaign.connectionId}/test`, { recipient: 'ada@example.com' });
-    await refused(campaign, ['connectionId', /broken.*Connection refused.*Test it/]);
+    const connection = `/connections/${campaign.delivery.connections[0].id}`;
+    await owner.patch(connection, { enabled: false });
+    await refused(campaign, ['delivery.connections[0]', /disabled.*Enable/]);
+    await owner.patch(connection, { enabled: true, port: await closedPort() });
+    await owner.post(`${connection}/test`, { recipient: 'ada@example.com' });
+    await refused(campaign, ['delivery.connections[0]', /broken.*Connection refused.*Test it/]);
   });
 
   test('launched five times at once and once more, everybody gets one mail', async () => {

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { noDelivery, singleDelivery } from '#domain/campaign/delivery.ts';
+import { createCampaignLifecycle, type CampaignLifecycle } from '../../api/modules/campaigns/lifecycle.ts';
+import { createCampaignReader } from '../../api/modules/campaigns/reader.ts';
 import { createCampaignReportService } from '../../api/modules/campaigns/report.ts';
 import { createCampaignService, type CampaignService } from '../../api/modules/campaigns/service.ts';
 import { createConnectionService } from '../../api/modules/connections/service.ts';
@@ -10,6 +13,7 @@ import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
 
 let organization: TestOrganization;
 let campaigns: CampaignService;
+let lifecycle: CampaignLifecycle;
 let sink: SmtpSink;
 let org: string;
 const html = '<p>Hi {{ first_name }}</p><a href="{{ unsubscribe_url }}">bye</a>';
@@ -17,7 +21,9 @@ const html = '<p>Hi {{ first_name }}</p><a href="{{ unsubscribe_url }}">bye</a>'
 beforeAll(async () => {
   organization = await createTestOrganization();
   sink = await startSmtpSink({ password: 'right' });
-  campaigns = createCampaignService(organization.container);
+  const reader = createCampaignReader(organization.container);
+  campaigns = createCampaignService(organization.container, reader);
+  lifecycle = createCampaignLifecycle(organization.container, reader);
   org = organization.orgId;
 }, 60_000);
 afterAll(async () => {
@@ -30,9 +36,9 @@ const connect = (name: string, password: string) => connections().create(org, 's
 
 test('a launch names everything that is missing, together', async () => {
   const draft = await campaigns.create(org, 'owner', 'Ada', 'Empty');
-  await campaigns.edit(org, 'owner', draft.id, { version: draft.version, fromName: '', connectionId: null });
-  await expect(campaigns.launch(org, 'owner', draft.id, false)).rejects.toMatchObject({
-    code: 'invalid', fields: expect.arrayContaining(['subject', 'fromName', 'html', 'targets', 'connectionId'].map((field) => expect.objectContaining({ field }))),
+  await campaigns.edit(org, 'owner', draft.id, { version: draft.version, fromName: '', delivery: noDelivery });
+  await expect(lifecycle.launch(org, 'owner', draft.id, false)).rejects.toMatchObject({
+    code: 'invalid', fields: expect.arrayContaining(['subject', 'fromName', 'html', 'targets', 'delivery.connections'].map((field) => expect.objectContaining({ field }))),
   });
 });
 
@@ -53,14 +59,16 @@ test('of two who save the same version one is refused, and what the other wrote 
 test('a draft begins with the sender of the oldest connection that is enabled, and its connection must exist', async () => {
   const [oldest] = (await connections().list(org, { limit: 1 })).data;
   const draft = await campaigns.create(org, 'owner', 'Ada', 'Begun');
-  expect(draft).toMatchObject({ connectionId: oldest?.id, fromName: oldest?.fromName, fromEmail: oldest?.fromEmail, targets: [], tracking: { opens: true, clicks: true }, utm: {}, version: 1, createdBy: 'Ada' });
-  await expect(campaigns.edit(org, 'owner', draft.id, { connectionId: randomUUID(), subject: 'lost' })).rejects.toMatchObject({ code: 'invalid', fields: [{ field: 'connectionId' }] });
+  expect(draft).toMatchObject({ delivery: singleDelivery(oldest?.id ?? ''), experiment: null, schedule: null, fromName: oldest?.fromName, fromEmail: oldest?.fromEmail, targets: [], tracking: { opens: true, clicks: true }, utm: {}, version: 1, createdBy: 'Ada' });
+  await expect(campaigns.edit(org, 'owner', draft.id, { delivery: singleDelivery(randomUUID()), subject: 'lost' })).rejects.toMatchObject({ code: 'invalid', fields: [{ field: 'delivery.connections[0].id' }] });
   expect(await campaigns.get(org, 'owner', draft.id)).toEqual(draft);
 });
 
+const alternatives = { subjects: ['Other'], contents: [], fromNames: [], testPercent: 20, durationHours: 4, winnerBy: 'click_rate', distribution: 'random', weights: [] } as const;
+
 test('a copy has the whole content and settings, not the state', async () => {
   const draft = await campaigns.create(org, 'owner', 'Ada', 'Original');
-  const content = { subject: 'Hi ? {a|b}', preheader: 'p', fromName: 'n', fromEmail: 'n@x.example', replyTo: 'r@x.example', html, text: 't', connectionId: null, tracking: { opens: false, clicks: true }, utm: { utm_source: 'me' } };
+  const content = { subject: 'Hi ? {a|b}', preheader: 'p', fromName: 'n', fromEmail: 'n@x.example', replyTo: 'r@x.example', html, text: 't', delivery: { ...noDelivery, throttlePerMinute: 60 }, experiment: alternatives, tracking: { opens: false, clicks: true }, utm: { utm_source: 'me' } };
   await campaigns.edit(org, 'owner', draft.id, content);
   expect(await campaigns.duplicate(org, 'owner', 'Bob', draft.id)).toMatchObject({ ...content, name: 'Copy of Original', state: 'draft', version: 1, createdBy: 'Bob', archivedAt: null });
 });
@@ -71,21 +79,21 @@ test('a draft that is deleted leaves nothing behind; a finished campaign can onl
   const before = await counts();
   await campaigns.remove(org, (await campaigns.create(org, 'owner', 'Ada', 'Deleted')).id);
   expect(await counts()).toEqual(before);
-  await expect(campaigns.archive(org, 'owner', draft.id)).rejects.toMatchObject({ code: 'conflict' });
+  await expect(campaigns.archive(org, 'owner', draft.id, true)).rejects.toMatchObject({ code: 'conflict' });
   await organization.container.tenants.use(org, ({ sql }) => sql.run("update campaign set state = 'completed' where id = $1", [draft.id]));
   await expect(campaigns.remove(org, draft.id)).rejects.toMatchObject({ code: 'conflict', message: 'Only drafts can be deleted; this campaign is completed.' });
-  const { archivedAt } = await campaigns.archive(org, 'owner', draft.id);
+  const { archivedAt } = await campaigns.archive(org, 'owner', draft.id, true);
   expect(archivedAt).not.toBeNull();
-  expect((await campaigns.archive(org, 'owner', draft.id)).archivedAt).toBe(archivedAt);
+  expect((await campaigns.archive(org, 'owner', draft.id, true)).archivedAt).toBe(archivedAt);
   expect((await campaigns.list(org, 'owner', { limit: 50, archived: true })).data.map((row) => row.id)).toEqual([draft.id]);
-  expect((await campaigns.unarchive(org, 'owner', draft.id)).archivedAt).toBeNull();
+  expect((await campaigns.archive(org, 'owner', draft.id, false)).archivedAt).toBeNull();
 });
 
 test('an unknown tag blocks the launch unless it has a default', async () => {
   const draft = await campaigns.create(org, 'owner', 'Ada', 'Tags');
   await campaigns.edit(org, 'owner', draft.id, { subject: 'Hi {{ nick }}', html: `${html}{{ pet | default: "cat" }}` });
   const { errors } = await campaigns.checks(org, draft.id);
-  expect(errors.filter((error) => error.message.includes('there is no field')).map((error) => error.field)).toEqual(['subject']);
+  expect(errors.filter((error) => /there is no field/i.test(error.message)).map((error) => error.field)).toEqual(['subject']);
 });
 
 test('a launched campaign runs, once, and a copy is a new draft', async () => {
@@ -97,29 +105,20 @@ test('a launched campaign runs, once, and a copy is a new draft', async () => {
   });
   const connection = await connect('Launching', 'right');
   const draft = await campaigns.create(org, 'owner', 'Ada', 'Spring');
-  await campaigns.edit(org, 'owner', draft.id, { subject: 'Hello', html, fromName: 'Shop', fromEmail: 'news@shop.example', connectionId: connection.id, targets: [{ kind: 'list', id: listId, mode: 'include' }] });
-  expect(await campaigns.estimate(org, draft.id)).toEqual({ included: 2, duplicates: 0, excluded: 0, suppressed: 0, unsubscribed: 1, bounced: 0, final: 1 });
-  const launched = await campaigns.launch(org, 'owner', draft.id, false);
-  const again = await campaigns.launch(org, 'owner', draft.id, false);
+  await campaigns.edit(org, 'owner', draft.id, { subject: 'Hello', html, fromName: 'Shop', fromEmail: 'news@shop.example', delivery: singleDelivery(connection.id), targets: [{ kind: 'list', id: listId, mode: 'include' }] });
+  expect(await campaigns.estimate(org, draft.id)).toMatchObject({ included: 2, duplicates: 0, excluded: 0, suppressed: 0, unsubscribed: 1, bounced: 0, final: 1 });
+  const launched = await lifecycle.launch(org, 'owner', draft.id, false);
+  const again = await lifecycle.launch(org, 'owner', draft.id, false);
   expect([launched.state, again.state]).toEqual(['running', 'running']);
   expect(launched.allowed).toEqual(['pause', 'cancel', 'duplicate']);
   await expect(campaigns.edit(org, 'owner', draft.id, { subject: 'late' })).rejects.toMatchObject({ code: 'conflict' });
   const copy = await campaigns.duplicate(org, 'owner', 'Ada', draft.id);
-  expect(copy).toMatchObject({ name: 'Copy of Spring', state: 'draft', subject: 'Hello', connectionId: connection.id });
+  expect(copy).toMatchObject({ name: 'Copy of Spring', state: 'draft', subject: 'Hello', delivery: singleDelivery(connection.id) });
   const page = await campaigns.list(org, 'member', { limit: 1, count: true });
   expect(page.nextCursor).not.toBeNull();
   expect((await campaigns.list(org, 'member', { limit: 10, cursor: page.nextCursor ?? '' })).data.map((row) => row.id)).not.toContain(page.data[0]?.id);
   expect(await createCampaignReportService(organization.container).report(org, draft.id)).toMatchObject({ sent: 0, openRate: null });
-  expect((await createDashboardService(organization.container, campaigns).read(org, 'owner')).running.map((row) => row.id)).toContain(draft.id);
-});
-
-test('a test mail arrives, marked, and the answers come per address', async () => {
-  const connection = await connect('Testing', 'right');
-  const draft = await campaigns.create(org, 'owner', 'Ada', 'Test');
-  await campaigns.edit(org, 'owner', draft.id, { subject: 'Hello', html, fromName: 'Shop', fromEmail: 'news@shop.example', connectionId: connection.id });
-  const { results } = await campaigns.test(org, draft.id, ['ok@t.example', 'rcpt550.t@t.example']);
-  expect(results.map((result) => result.ok)).toEqual([true, false]);
-  expect(results[1]?.reply).toContain('5.1.1');
+  expect((await createDashboardService(organization.container, campaigns).read(org, 'owner', 30)).running.map((row) => row.id)).toContain(draft.id);
 });
 
 test('a connection test says what is wrong, keeps the password and shows its health', async () => {
@@ -137,5 +136,5 @@ test('a connection test says what is wrong, keeps the password and shows its hea
 test('a preview shows the sample person and what is wrong', async () => {
   const shown = await createRenderService(organization.container).render(org, { subject: 'Hi {{ first_name }}', preheader: '', html: '<p>{{ nope }}</p>', text: '' });
   expect(shown).toMatchObject({ subject: 'Hi Ada', html: '<p></p>' });
-  expect(shown.problems).toHaveLength(1);
+  expect(shown.problems).toContainEqual(expect.objectContaining({ field: 'html', message: expect.stringContaining('nope') }));
 });

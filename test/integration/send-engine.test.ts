@@ -111,12 +111,10 @@ test('a refused sender stops the campaign and blames nobody', async () => {
   expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ pending: 2 });
 });
 
-test('a session that breaks before the message was handed over loses nobody', async () => {
+test('a message before which every session breaks loses nobody and is tried again later', async () => {
   const { campaign, lane, last } = await frozen({ recipients: ['data354drop.6@x.example'] });
-  const run = engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  await organization.container.tenants.use(organization.orgId, ({ sql }) => sql.run('update mail set open = false where no = $1', [campaign.mailNo]));
-  expect((await run).stop).toEqual({ kind: 'closed' });
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
+  expect(result).toMatchObject({ sent: 0, inDoubt: 0, deferred: 1, stop: null });
   expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ pending: 1 });
 });
 

@@ -57,6 +57,18 @@ test('a warm-up grows each day until its target; the lower of it and the daily l
 
 test('tokens given back can be taken again', () => {
   const taken = take({ minute: 10 }, null, {}, 10, moment(START));
-  const back = giveBack(taken.use, 4, moment(START + 50));
+  const back = giveBack(taken.use, 4, START, moment(START + 50));
   expect(take({ minute: 10 }, null, back, 10, moment(START + 60)).granted).toBe(4);
+});
+
+test('what is given back frees nothing that others took later', () => {
+  const mine = take({ second: 10 }, null, {}, 5, moment(START));
+  const theirs = take({ second: 10 }, null, mine.use, 5, moment(START + 150));
+  const back = giveBack(theirs.use, 5, START, moment(START + 160));
+  expect(take({ second: 10 }, null, back, 10, moment(START + 1_350)).granted).toBe(5);
+});
+
+test('in the last moment of a day nothing leaves that would arrive on the next', () => {
+  const almost = Date.parse('2026-12-01T23:59:59.900Z');
+  expect(take({ day: 100 }, null, {}, 5, moment(almost))).toMatchObject({ granted: 0, retryAt: Date.parse('2026-12-02T00:00:00Z') });
 });

@@ -31,7 +31,7 @@ const ExperimentResultView = z.object({
 export const CampaignView = z.object({ ...rowShape, html: z.string(), text: z.string(), experiment: experiment.nullable(), experimentResult: ExperimentResultView.nullable(), winner: z.int().nullable() });
 
 /** A campaign with its counters, as lists read it: without its content. */
-export interface CampaignRowRecord extends Omit<Campaign, 'html' | 'text' | 'experiment' | 'experimentResult' | 'winner' | 'recipients' | 'frozenAt' | 'audienceHash' | 'certificate' | 'mergeTags' | 'movedBy'> {
+export interface CampaignRowRecord extends Omit<Campaign, 'html' | 'text' | 'experiment' | 'experimentResult' | 'winner' | 'recipients' | 'frozenAt' | 'audienceHash' | 'certificate' | 'acceptedHarm' | 'mergeTags' | 'movedBy'> {
   readonly hasExperiment: boolean;
   readonly recipients: number; readonly sent: number; readonly failed: number; readonly skipped: number; readonly inDoubt: number;
   readonly opened: number; readonly clicked: number; readonly unsubscribed: number; readonly bounced: number;

@@ -89,7 +89,9 @@ export function take(limits: Limits, warmUp: WarmUp | null, use: RateUse, wanted
   const used = use.today?.on === moment.today ? use.today.count : 0;
   if (daily !== null) {
     granted = Math.min(granted, Math.max(0, daily - used));
-    if (used >= daily) retryAt = Math.max(retryAt, moment.tomorrowAt);
+    // What leaves late must not count for one day and leave on the next.
+    const isOver = used >= daily || moment.tomorrowAt - moment.now <= LEASE_MS;
+    if (isOver) [granted, retryAt] = [0, Math.max(retryAt, moment.tomorrowAt)];
   }
   if (granted <= 0) return { granted: 0, retryAt: Math.max(retryAt, moment.now + 1), use };
   for (const name of names) {
@@ -99,16 +101,16 @@ export function take(limits: Limits, warmUp: WarmUp | null, use: RateUse, wanted
   return { granted, retryAt: null, use: { ...rings, ...(daily === null ? {} : { today: { on: moment.today, count: used + granted } }) } };
 }
 
-/** Tokens given back unused: they no longer count. */
-export function giveBack(use: RateUse, count: number, moment: Moment): RateUse {
+/** Tokens given back unused: they no longer count. @param takenAt when they were taken, epoch ms */
+export function giveBack(use: RateUse, count: number, takenAt: number, moment: Moment): RateUse {
   const next: { -readonly [Key in keyof RateUse]: RateUse[Key] } = { ...use };
   for (const name of names) {
     const ring = use[name];
     if (ring === undefined) continue;
-    // From the newest slots, where they were taken.
+    // From where they were taken and no newer slot: what others took later counts until later.
     const counts = [...ring.counts];
     let left = count;
-    for (let i = counts.length - 1; i >= 0 && left > 0; i -= 1) {
+    for (let i = Math.min(counts.length - 1, slotOf(name, takenAt) - ring.first); i >= 0 && left > 0; i -= 1) {
       const back = Math.min(left, counts[i]!);
       counts[i]! -= back;
       left -= back;

@@ -58,6 +58,8 @@ const schema = defineEntity({
     recipients: p.integer().strictNullable(),
     audienceHash: p.text().strictNullable(),
     certificate: p.json<Certificate>().strictNullable(),
+    /** The counters when a person resumed it in spite of a safety stop: only what comes after is judged. */
+    acceptedHarm: p.json<{ sent: number; complained: number; bounced: number }>().strictNullable(),
     /** What names custom fields in the content; the database keeps it. */
     mergeTags: p.array().generated(`(merge_tags(subject || ' ' || preheader || ' ' || from_name || ' ' || html || ' ' || text || ' ' || coalesce(experiment::text, ''))) stored`).$type<Opt<string[]>>(),
   },

@@ -41,9 +41,10 @@ create table session_share (
   connection_no smallint not null,
   process_id uuid not null,
   seen_at timestamptz not null,
+  sessions smallint not null,
   primary key (connection_no, process_id)
 );
-comment on table session_share is 'processes that send over a connection: each has its share of the parallel sessions; one that is silent for 10 s is gone';
+comment on table session_share is 'processes that send over a connection and the sessions each holds; one that is silent for 10 s is gone';
 
 create table mail (
   no integer generated always as identity primary key,
@@ -94,6 +95,7 @@ create table campaign (
   recipients integer,
   audience_hash text,
   certificate jsonb,
+  accepted_harm jsonb,
   version integer not null default 1,
   created_by text not null,
   created_at timestamptz not null default now(),
@@ -111,6 +113,7 @@ comment on column campaign.schedule is '{at: local date and time, zone: organiza
 comment on column campaign.phase_until is 'when a waiting phase is expected to end';
 comment on column campaign.moved_by is 'who asked for the move under way; the history takes it over with the move';
 comment on column campaign.audience_hash is 'SHA-256 of the frozen customer ids in ascending order, one a line';
+comment on column campaign.accepted_harm is '{sent, complained, bounced}: the counters when a person resumed it in spite of a safety stop; only what comes after is judged';
 comment on column campaign.certificate is 'the reconciliation of a finished campaign';
 create index campaign_delivery on campaign using gin (delivery jsonb_path_ops);
 comment on index campaign_delivery is 'which campaigns use a connection';
