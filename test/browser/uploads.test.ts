@@ -127,6 +127,13 @@ describe('files', () => {
     await card.getByText('Cancelled').waitFor();
     await page.reload();
     await card.getByText(/^[\d,]+ created, 0 updated\.$/).waitFor();
+
+    // The operators' link leads to the very workflow, in Temporal's own screens.
+    const [temporal] = await Promise.all([page.context().waitForEvent('page'), card.getByRole('link', { name: 'Open in Temporal' }).click()]);
+    await temporal.getByText('importWorkflow').first().waitFor();
+    const importId = new URL(page.url()).searchParams.get('import')!;
+    expect(decodeURIComponent(temporal.url())).toContain(importId);
+    await temporal.close();
   });
 
   test('a file of addresses suppresses them, their history is shown, and a mistake is undone with one note', async () => {
