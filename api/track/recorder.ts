@@ -18,8 +18,8 @@ export interface Engagement {
   readonly device: string;
 }
 
-/** Requests of one organization within this time share one commit. */
-const BATCH_MS = 20;
+/** Requests of one organization within this time share one commit. 20 ms made 3,500/s of 100 waiting readers where 10 made 5,700 (bench tracking). */
+const BATCH_MS = 10;
 const BATCH_MAX = 1_000;
 /** No person opens a mail that fast. */
 const TOO_SOON_SECONDS = 2;
