@@ -225,6 +225,15 @@ describe('a sign-up form', () => {
     await button('Actions: Newsletter').click();
     await page.getByRole('menuitem', { name: 'Edit' }).click();
     const dialog = page.getByRole('dialog', { name: 'Edit list' });
+    const { data: [list] } = await api<{ data: [{ id: string; version: number }] }>('GET', '/lists');
+    await api('PATCH', `/lists/${list.id}`, { version: list.version, description: 'What we write every month.' });
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByText('Somebody else changed this list meanwhile.').waitFor();
+    await clean();
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await row.getByText('What we write every month.').waitFor();
+    await button('Actions: Newsletter').click();
+    await page.getByRole('menuitem', { name: 'Edit' }).click();
     await dialog.getByRole('switch', { name: 'Public' }).click();
     await dialog.getByLabel('Public name').fill('Our news');
     await dialog.getByLabel('Public description').fill('Once a month.');

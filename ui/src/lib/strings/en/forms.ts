@@ -21,7 +21,6 @@ export const forms = {
   connection: 'Confirmations by',
   single: 'No confirmation',
   noConnection: 'No connection',
-  changed: 'Changed',
   emptyTitle: 'No forms yet',
   emptyText: 'A form is a page with an address of its own, or a piece of your site, on which people join your lists. They confirm by a link in a mail, and what they agreed to is kept.',
 
