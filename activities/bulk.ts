@@ -46,7 +46,8 @@ export function createBulkActivities({ tenants, gateway, secrets, config }: Pick
   /** Resolves a file of addresses; of those that are no customer's everything else is erased here. @returns how many these are */
   async function collectFile(tenant: Tenant, input: BulkInput, job: Job, reading: AddressReading): Promise<number> {
     const { path } = addressFile(config, input.orgId, input.bulkId);
-    const isRepeat = createSeenAddresses((await stat(path).catch(() => null))?.size ?? 0);
+    // Whom it suspects is not counted, so it gets eight times the bits: of a million none is suspected, where eleven were.
+    const isRepeat = createSeenAddresses(8 * ((await stat(path).catch(() => null))?.size ?? 0));
     let count = 0;
     for await (const page of readAddresses(path, reading)) {
       const keys = [...new Set(page)];
