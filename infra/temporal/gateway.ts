@@ -1,4 +1,4 @@
-import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { AppError } from '#domain/shared/errors.ts';
 import { messages, queues, workflowIds, type BulkInput, type CampaignInput, type ExportInput, type FieldInput, type ImportInput, type ListInput, type OrganizationInput, type OutboxInput, type ScrubInput, type ReconcileInput, type ReindexInput, type ReindexReason, type SignUpInput } from '../../workflows/contracts.ts';
@@ -56,11 +56,13 @@ export interface GatewayOptions {
 }
 
 const NUDGE_INTERVAL_MS = 1_000;
+/** 3 s in all: the SDK's own 10 attempts let a person wait for 20 s to read that nobody answers. */
+const ATTEMPTS = 6;
 /** Workers ask at least once a minute. */
 const WORKER_GONE_SECONDS = 120;
 
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const connection = Connection.lazy({ address: options.address });
+  const connection = Connection.lazy({ address: options.address, interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: ATTEMPTS }))] });
   const client = new Client({ connection, namespace: options.namespace });
   const nudged = new Map<string, NodeJS.Timeout | null>();
 
