@@ -32,6 +32,12 @@ export function hrefOf(field: string): string {
   return field.startsWith('experiment') ? '?step=content&part=test' : `?step=${step}`;
 }
 
+/** Of which alternative of an A/B test a field is, from 2; null for the campaign's own. */
+export const alternativeOf = (field: string): number | null => {
+  const place = /^experiment\.(?:subjects|contents|fromNames)\[(\d+)\]/.exec(field)?.[1];
+  return place === undefined ? null : Number(place) + 2;
+};
+
 /** Whether something is written at a field's path: a problem there is a fault, not a gap. */
 export function isGiven(draft: Draft, field: string): boolean {
   const value = field.split(/[.[\]]+/).filter(Boolean).reduce<unknown>((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], draft);

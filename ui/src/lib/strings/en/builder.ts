@@ -14,15 +14,14 @@ export const builder = {
   choose: 'Choose…', alternatives: (size: number) => plural(size, 'alternative', 'alternatives'),
 
   parts: { message: 'Message', test: 'A/B Testing' }, partsLabel: 'Parts of the content', testOff: 'off',
-  contentTabs: 'Alternatives of the content', contentTab: (no: number) => `Content ${no}`, addContent: 'Add content', removeContent: (no: number) => `Remove content ${no}`, contentCopied: 'A copy of the content above, to be changed.',
-  templates: 'Templates', images: 'Images',
+  contentTabs: 'Alternatives of the content', contentTab: (no: number) => `Content ${no}`, addContent: 'Add content', removeContent: (no: number) => `Remove content ${no}`, 
 
   test: {
     title: 'A/B Testing', help: 'Sends 2 to 26 variants to a part of the recipients, and the best of them to the rest.',
     what: 'What differs', whatHelp: 'Up to five of each. Every combination is a variant.',
     subjects: 'Subject Line', fromNames: 'From Name', contents: 'Content',
     no: (what: string, no: number) => `${what} ${no}`, add: { subjects: 'Add subject line', fromNames: 'Add from name', contents: 'Add content' }, remove: (what: string, no: number) => `Remove ${what.toLowerCase()} ${no}`,
-    write: (no: number) => `Write content ${no}`, emptyContent: 'Empty',
+    write: (no: number) => `Edit content ${no}`,
     how: 'How it is tested',
     percent: 'Test percentage', percentHelp: (tested: number, rest: number) => (rest === 0 ? `All ${people(tested)} get a variant; no winner is sent.` : `${count(tested)} get a variant, ${count(rest)} the winner.`), percentPlain: '1 to 100 % of the recipients.',
     duration: 'Test duration', durationHelp: 'From the last test mail to the winner; 1 to 168 hours.', durationBandit: 'From the first test mail to the winner; 1 to 168 hours.', hours: 'hours',
@@ -36,8 +35,8 @@ export const builder = {
   },
 
   targetsDetail: 'Everyone gets it once. Suppressed, unsubscribed and bounced people are left out by themselves.',
-  targets: 'Targets', addTarget: 'Add Target', kind: 'Kind', which: 'Which', list: 'List', segment: 'Segment', mode: 'Include or exclude', include: 'Include', exclude: 'Exclude', removeTarget: 'Remove target', noTargets: 'No target yet. Add a list or segment to include.',
-  targetSize: (size: number) => count(size), findTarget: 'Find a list or segment', nothingFound: 'Nothing is called so.', gone: 'Deleted',
+  targets: 'Targets', addTarget: 'Add Target', which: 'Which', mode: 'Include or exclude', include: 'Include', exclude: 'Exclude', removeTarget: 'Remove target', noTargets: 'No target yet. Add a list or segment to include.',
+  findTarget: 'Find a list or segment', nothingFound: 'Nothing is called so.', gone: 'Deleted',
   estimate: 'Estimate', estimateEmpty: 'Add a target to see to how many it goes.', recount: 'Count again',
   waterfall: { included: 'Included', duplicates: 'Duplicates', excluded: 'Excluded', suppressed: 'Suppressed', unsubscribed: 'Unsubscribed', bounced: 'Bounced', final: 'Final recipients' },
   capped: (size: number) => `${people(size)} of these have had as many mails as the frequency cap allows, and would be skipped if it were sent now.`,
@@ -70,7 +69,7 @@ export const builder = {
     problems: { missing: 'Give a date and time.', over: 'This time is over. Choose one at least a minute ahead, or launch now.', experiment: 'An A/B test cannot follow each recipient’s own time zone.' },
   },
 
-  savedAgo: (time: string) => time, notSaved: 'Not saved', unreachable: 'Not saved: trying again',
+  notSaved: 'Not saved', unreachable: 'Not saved: trying again',
   conflict: 'Somebody else changed this campaign', conflictDetail: 'Their version was saved after you opened it. Load it and lose what you changed since, or save what you changed on top of theirs.', loadTheirs: 'Load theirs', saveMine: 'Save mine on top',
   leave: { title: 'Leave without saving?', text: 'What you changed last could not be saved and is lost.', leave: 'Leave without saving' },
 
@@ -85,7 +84,6 @@ export const builder = {
   launchTitle: (name: string) => `Launch “${name}”?`, scheduleTitle: (name: string) => `Schedule “${name}”?`,
   consequence: (size: number, connection: string) => `This sends ${mails(size)} through ${connection}, starting now.`,
   consequenceScheduled: (size: number, connection: string, time: string) => `This sends ${mails(size)}, as counted now, through ${connection}, starting ${time}.`,
-  consequenceLanes: (size: number, lanes: number) => `${mails(size)} over ${lanes} connections`,
   laneMails: (name: string, size: number | null) => (size === null ? name : `${name}: ${mails(size)}`),
   consequenceTest: (of: number, tested: number, rest: number, duration: number, by: string) => (rest === 0 ? `${variants(of)} go to all ${people(tested)}.` : `${variants(of)} go to ${people(tested)} first; after ${hours(duration)} the best by ${by} goes to the other ${count(rest)}.`),
   consequenceThrottle: (rate: number, time: string) => `At ${count(rate)} a minute it takes ${time} or more.`,

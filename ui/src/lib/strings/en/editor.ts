@@ -1,4 +1,4 @@
-import { plural } from '$lib/format/format.svelte.ts';
+import { count, plural } from '$lib/format/format.svelte.ts';
 
 /** Writing a mail and looking at it, in campaigns and templates alike. */
 export const editor = {
@@ -13,7 +13,7 @@ export const editor = {
   filters: { default: 'When there is no value', upcase: 'ALL CAPITALS', downcase: 'all small letters', capitalize: 'First letter capital', date: 'As a date', escape: 'Escaped' } as Record<string, string>,
   footerMissing: 'The mail has no unsubscribe link.', insertFooter: 'Insert footer', footerLink: 'Unsubscribe',
   problems: (errors: number, warnings: number) => [errors > 0 ? plural(errors, 'error', 'errors') : '', warnings > 0 ? plural(warnings, 'warning', 'warnings') : ''].filter(Boolean).join(', '),
-  problemsTitle: 'Problems', error: 'Error', warning: 'Warning', noProblems: 'No problems', showProblems: 'Show problems', hideProblems: 'Hide problems',
+  problemsTitle: 'Problems', error: 'Error', warning: 'Warning', noProblems: 'No problems', line: (line: number) => `Line ${count(line)}`,
   fields: { subject: 'Subject Line', preheader: 'Preheader Text', fromName: 'From Name', html: 'HTML', text: 'Plain text' },
 
   preview: 'Preview', view: 'How it is shown', views: { desktop: 'Desktop', phone: 'Phone', text: 'Text' }, dark: 'Dark', darkHelp: 'Roughly what an inbox in dark mode makes of it.',
@@ -21,6 +21,6 @@ export const editor = {
   as: 'Seen as', sample: 'Sample person', findPerson: 'Find a customer',
   variant: 'Variant', variantLabel: (label: string) => `Variant ${label}`,
   reroll: 'Other choices', rerollHelp: (choices: number) => `Spintax: ${plural(choices, 'choice', 'choices')}. Each person always gets the same one.`,
-  size: (size: string) => `${size}`, tooLarge: 'Gmail cuts off what is above 102 kB.',
+  tooLarge: 'Gmail cuts off what is above 102 kB.',
   links: (links: number) => plural(links, 'link', 'links'), linksTitle: 'Where the links lead', untracked: 'not tracked', nowhere: 'Leads nowhere for this person: her field makes no address.',
 };
