@@ -132,8 +132,9 @@ describe('a sign-up form', () => {
     await page.getByLabel('Button').fill('Join');
     const { version } = await api<{ version: number }>('GET', `/forms/${formId()}`);
     await api('PATCH', `/forms/${formId()}`, { version, intro: 'Twice a month.' });
-    await button('Save').click();
+    await page.keyboard.press('Control+s');
     await page.getByText('Somebody else saved this form meanwhile').waitFor();
+    expect(await page.evaluate<number>('scrollY')).toBe(0);
     await clean();
     await button('Save mine on top').click();
     await page.getByText('Form saved.').first().waitFor();
