@@ -40,7 +40,7 @@ export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure:
   if (addresses.length === 0) return { customers: 0, exportIds: [] };
   const gone = await tx.rows<{ id: number }>('delete from customer where id = any($1) returning id', [ids]);
   const erasedIds = gone.map((row) => row.id);
-  await tx.run('update event set customer_id = null, detail = null where customer_id = any($1)', [ids]);
+  await tx.run('update event set customer_id = null, detail = null, city = null where customer_id = any($1)', [ids]);
   await tx.run('delete from index_failure where customer_id = any($1)', [ids]);
   await hide(tx, secrets, idByAddress, erasure.neverMail);
   await tx.run('delete from sign_up where email_key = any($1)', [addresses]);
