@@ -101,7 +101,7 @@ async function writeMessages(tx: Transaction, changes: readonly MessageChange[])
   const at = (time: number | null) => (time === null ? null : new Date(time).toISOString());
   await tx.run(`
     update message m set first_opened_at = u.opened_at, first_clicked_at = u.clicked_at, open_count = m.open_count + u.opens, click_count = m.click_count + u.clicks,
-           delivered_at = coalesce(m.delivered_at, u.delivered_at), bounced_at = coalesce(m.bounced_at, u.bounced_at), complained_at = coalesce(m.complained_at, u.complained_at),
+           delivered_at = u.delivered_at, bounced_at = coalesce(m.bounced_at, u.bounced_at), complained_at = coalesce(m.complained_at, u.complained_at),
            unsubscribed_at = coalesce(m.unsubscribed_at, u.unsubscribed_at)
       from unnest($1::int[], $2::int[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::int[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
            u(mail_no, ordinal, opened_at, clicked_at, opens, clicks, delivered_at, bounced_at, complained_at, unsubscribed_at)

@@ -19,8 +19,13 @@ export function createEngagementHandler(container: Pick<Container, 'tenants' | '
   const destination = createDestinations(container);
 
   /** A reader is never held up by what we cannot store. */
-  const record = (req: Request, type: 'opened' | 'clicked', target: TrackingTarget, found: { readonly link: number | null; readonly machine?: 'hidden_link' }) =>
-    recorder.engagement({ ...visitorOf(req), ...found, type, target, at: container.clock.now() }).catch((error: unknown) => container.logger.error({ err: error }, 'an engagement was not stored'));
+  async function record(req: Request, type: 'opened' | 'clicked', target: TrackingTarget, found: { readonly link: number | null; readonly machine?: 'hidden_link' }): Promise<void> {
+    try {
+      await recorder.engagement({ ...visitorOf(req), ...found, type, target, at: container.clock.now() });
+    } catch (error) {
+      container.logger.error({ err: error }, 'an engagement was not stored');
+    }
+  }
 
   async function open(req: Request, res: Response, id: string): Promise<void> {
     const target = ids.read(id, 'open');

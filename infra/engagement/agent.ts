@@ -34,6 +34,7 @@ export function readAgent({ userAgent, referer }: RequestHeaders): Agent {
 
 function classify(agent: string, site: string): Agent {
   const person = { machine: null, isProxy: false } as const;
+  if (agent === '') return { ...person, client: '', device: '' };
   const proxy = proxies.find(({ pattern }) => pattern.test(agent));
   if (proxy !== undefined) return { client: proxy.client, device: '', machine: proxy.prefetches ? 'privacy_proxy' : null, isProxy: true };
   if (scanners.test(agent)) return { client: '', device: '', machine: 'scanner', isProxy: false };

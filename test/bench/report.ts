@@ -49,7 +49,7 @@ for (let from = 0; from < EVENTS; from += BATCH) {
   // Most in the first hours, a sixth of them clicks, a tenth of the opens by machines, spread over two days.
   const ids = (await sql.rows<{ id: number }>(
     `insert into event (type, customer_id, mail_no, ordinal, link_no, occurred_at, source, machine, machine_reason, country, client, device)
-     select case when i % 6 = 0 then 'clicked' else 'opened' end, m.customer_id, m.mail_no, m.ordinal, case when i % 6 = 0 then i % 12 end, least(now(), m.ended_at + interval '1 minute' + power((i * 48271 % 1000) / 1000.0, 3) * interval '47 hours'), 'tracking_link',
+     select case when i % 6 = 0 then 'clicked' else 'opened' end, m.customer_id, m.mail_no, m.ordinal, case when i % 6 = 0 then i % 12 end, least(now(), m.ended_at + interval '1 minute' + power((i::bigint * 48271 % 1000) / 1000.0, 3) * interval '47 hours'), 'tracking_link',
             i % 6 <> 0 and i % 10 = 1, case when i % 6 <> 0 and i % 10 = 1 then 'privacy_proxy' end, nullif(($3::text[])[1 + i % 8], ''), ($4::text[])[1 + i % 6], (array['Desktop', 'Mobile', 'Tablet'])[1 + i % 3]
        from generate_series($1::int, $2::int) i join message m on m.mail_no = $5 and m.ordinal = 1 + (i::bigint * 7919) % $6 and m.state = 2 returning id`,
     [from + 1, Math.min(EVENTS, from + BATCH), countries, clients, campaign.mailNo, RECIPIENTS])).map((row) => row.id);

@@ -171,8 +171,10 @@ export function tallyArrivals(tallies: EngagementTallies, message: Standing, arr
   const openedAt = firstOf('opened', message.openedAt, known.openedAt, recanted?.first.open ?? null);
   const clickedAt = firstOf('clicked', message.clickedAt, known.clickedAt, recanted?.first.click ?? null);
 
-  const of = (type: Arrival['type']) => arrived.filter((each) => each.type === type).sort((a, b) => a.at - b.at)[0];
-  const told = of('delivered') ?? (message.reportsDeliveries ? [...arrived].filter((each) => each.type !== 'bounced').sort((a, b) => a.at - b.at)[0] : undefined);
+  const earliestOf = (fits: (each: Arrival) => boolean) => arrived.filter(fits).reduce<Arrival | undefined>((least, each) => (least === undefined || each.at < least.at ? each : least), undefined);
+  const of = (type: Arrival['type']) => earliestOf((each) => each.type === type);
+  // Whoever does anything with a mail has got it.
+  const told = earliestOf((each) => each.type === 'delivered' || (message.reportsDeliveries && each.type !== 'bounced'));
   const delivered = message.deliveredAt === null ? told : undefined;
   const bounced = message.isBounced ? undefined : of('bounced');
   const complained = message.isComplained ? undefined : of('complained');
@@ -197,7 +199,7 @@ export function tallyArrivals(tallies: EngagementTallies, message: Standing, arr
   }
   return {
     mailNo, ordinal, openedAt, clickedAt, ...change,
-    deliveredAt: delivered?.at ?? message.deliveredAt, bouncedAt: bounced?.at ?? null, complainedAt: complained?.at ?? null, unsubscribedAt: left?.at ?? null,
+    deliveredAt: told === undefined ? message.deliveredAt : Math.min(told.at, message.deliveredAt ?? told.at), bouncedAt: bounced?.at ?? null, complainedAt: complained?.at ?? null, unsubscribedAt: left?.at ?? null,
   };
 
   function machine(each: Arrival): void {
