@@ -2,6 +2,7 @@ import { variantsOf, type Experiment } from '#domain/campaign/experiment.ts';
 import { completeUtm } from '#domain/content/links.ts';
 import type { Tenant } from '../tenancy/registry.ts';
 import type { MailSource } from './content.ts';
+import { expandMarkup } from './mjml.ts';
 import type { ProviderSettings } from './providers/provider.ts';
 import type { Secrets } from '../secrets.ts';
 
@@ -27,8 +28,14 @@ interface CampaignRow {
   readonly name: string; readonly experiment: Experiment | null;
 }
 
-/** The campaign behind a mail number; undefined when it is gone. */
+/** The campaign behind a mail number, its MJML made HTML; undefined when it is gone. @throws AppError `invalid` when MJML cannot be compiled */
 export async function loadMail(tenant: Tenant, mailNo: number): Promise<SendableMail | undefined> {
+  const mail = await readMail(tenant, mailNo);
+  return mail === undefined ? undefined : expandMarkup(mail);
+}
+
+/** The same as its author wrote it. */
+export async function readMail(tenant: Tenant, mailNo: number): Promise<SendableMail | undefined> {
   const campaign = await tenant.sql.first<CampaignRow>(
     `select subject, preheader, from_name as "fromName", from_email as "fromEmail", reply_to as "replyTo", html, text, tracking, utm, name, experiment from campaign where mail_no = $1`,
     [mailNo],
@@ -36,7 +43,7 @@ export async function loadMail(tenant: Tenant, mailNo: number): Promise<Sendable
   return campaign === undefined ? undefined : { variants: sourcesOf(tenant, mailNo, campaign), hasExperiment: campaign.experiment !== null };
 }
 
-/** One source per variant. */
+/** One source per variant, as its author wrote it. */
 export function sourcesOf({ org }: Pick<Tenant, 'org'>, mailNo: number, { name, experiment, ...content }: CampaignRow): MailSource[] {
   return variantsOf(content, experiment).map(({ subject, html, text, fromName, label }) => ({
     ...content, subject, html, text, fromName,

@@ -1,7 +1,8 @@
-import { checkMail, sayProblem } from '#domain/content/check.ts';
+import { sayProblem } from '#domain/content/check.ts';
 import type { MailContent, MailPart } from '#domain/content/parts.ts';
 import type { FieldError } from '#domain/shared/errors.ts';
 import { isAddress } from '../../../infra/mail/mime.ts';
+import { checkWritten } from '../../../infra/mail/mjml.ts';
 import { checkDelivery, checkExperiment, type ConnectionStanding } from './delivery-checks.ts';
 import type { CampaignRecord } from './views.ts';
 
@@ -15,7 +16,7 @@ export interface CheckInput {
 }
 
 /** Everything that stands against a launch, all together: errors block, warnings want one confirmation. */
-export function checkCampaign({ campaign, customKeys, connections, recipients }: CheckInput): { errors: FieldError[]; warnings: FieldError[] } {
+export async function checkCampaign({ campaign, customKeys, connections, recipients }: CheckInput): Promise<{ errors: FieldError[]; warnings: FieldError[] }> {
   const errors: FieldError[] = [];
   const warnings: FieldError[] = [];
   const error = (field: string, message: string) => errors.push({ field, message });
@@ -33,7 +34,7 @@ export function checkCampaign({ campaign, customKeys, connections, recipients }:
   if (campaign.experiment !== null) errors.push(...checkExperiment(campaign.experiment, campaign, recipients));
 
   for (const { part, fieldOf } of partsOf(campaign)) {
-    const content = checkMail({ ...nothing, ...part }, { customKeys, at: 'launch' });
+    const content = await checkWritten({ ...nothing, ...part }, { customKeys, at: 'launch' });
     for (const problem of content.errors) error(fieldOf(problem.field), sayProblem(problem));
     for (const problem of content.warnings) warn(fieldOf(problem.field), sayProblem(problem));
   }

@@ -3,6 +3,7 @@ import { variantLabel } from '#domain/campaign/experiment.ts';
 import { AppError, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import { Governor } from '../../../infra/mail/governor.ts';
+import { expandMarkup } from '../../../infra/mail/mjml.ts';
 import { loadPerson } from '../../../infra/mail/person.ts';
 import { createProviders } from '../../../infra/mail/providers/registry.ts';
 import { loadConnection, sourcesOf } from '../../../infra/mail/source.ts';
@@ -42,11 +43,13 @@ export function createCampaignTestMail({ tenants, clock, secrets, config }: Pick
       const connection = connectionId === undefined ? undefined : await loadConnection(tenant, secrets, connectionId);
       if (connection === undefined) throw refuse('delivery.connections', 'Choose a connection to send over.');
       const customKeys = new Set((await tenant.sql.rows<{ key: string }>('select key from custom_field where not removing')).map((field) => field.key));
-      const errors = checkCampaign({ campaign, customKeys, connections: [], recipients: null }).errors.filter((error) => needed.test(error.field) && !error.message.includes('unsubscribe_url'));
+      const { errors: found } = await checkCampaign({ campaign, customKeys, connections: [], recipients: null });
+      const errors = found.filter((error) => needed.test(error.field) && !error.message.includes('unsubscribe_url'));
       if (errors.length > 0) throw new AppError('invalid', 'This draft cannot be sent yet.', errors);
 
-      const variants = sourcesOf(tenant, campaign.mailNo, campaign);
-      const compiled = compileVariants({ variants, hasExperiment: campaign.experiment !== null }, { ids, baseUrl: config.FERMATA_BASE_URL, test: true });
+      const mail = await expandMarkup({ variants: sourcesOf(tenant, campaign.mailNo, campaign), hasExperiment: campaign.experiment !== null });
+      const { variants } = mail;
+      const compiled = compileVariants(mail, { ids, baseUrl: config.FERMATA_BASE_URL, test: true });
       const wanted = order.variant === 'all' ? variants.map((_, i) => i + 1) : [order.variant === undefined ? 1 : order.variant.charCodeAt(0) - 64];
       if (wanted.some((no) => no > variants.length)) throw refuse('variant', `This campaign has the variants A to ${variantLabel(variants.length)}.`);
       const person = await loadPerson(tenant.sql, order.customerId);

@@ -1,13 +1,13 @@
 import { variantLabel } from '#domain/campaign/experiment.ts';
-import { checkMail } from '#domain/content/check.ts';
 import { compileLinkTarget } from '#domain/content/link-target.ts';
 import { completeUtm } from '#domain/content/links.ts';
 import { mailParts, readPart, type MailContent } from '#domain/content/parts.ts';
 import { refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import { compileMail, fieldsOf, type MailSource } from '../../../infra/mail/content.ts';
+import { checkWritten, toHtml } from '../../../infra/mail/mjml.ts';
 import { loadPerson } from '../../../infra/mail/person.ts';
-import { loadMail } from '../../../infra/mail/source.ts';
+import { readMail } from '../../../infra/mail/source.ts';
 import { createTrackingIds } from '../../../infra/mail/tracking-id.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 
@@ -28,7 +28,7 @@ export function createRenderService({ tenants, config, secrets, clock }: Contain
   async function campaignOf(tenant: Tenant, { campaignId, variant = 'A' }: RenderInput): Promise<MailSource | undefined> {
     if (campaignId === undefined) return undefined;
     const row = await tenant.sql.first<{ mailNo: number }>('select mail_no as "mailNo" from campaign where id = $1', [campaignId]);
-    const mail = row === undefined ? undefined : await loadMail(tenant, row.mailNo);
+    const mail = row === undefined ? undefined : await readMail(tenant, row.mailNo);
     if (mail === undefined) throw refuse('campaignId', 'This campaign does not exist.');
     const source = mail.variants.find((_, i) => variantLabel(i + 1) === variant);
     if (source === undefined) throw refuse('variant', `This campaign has no variant ${variant}.`);
@@ -49,12 +49,12 @@ export function createRenderService({ tenants, config, secrets, clock }: Contain
             utm: completeUtm({}, { orgSlug: org.slug, name: '' }),
             context: { organization: { name: org.name, address: org.postalAddress }, campaign: { name: '' }, timezone: org.timezone },
           }),
-          ...content,
+          ...content, html: (await toHtml(content.html)).html,
         };
         const mail = compileMail(source, { ids, baseUrl: config.FERMATA_BASE_URL, preview: true });
         const fields = fieldsOf(person.row, mail.paths);
         const shown = mail.show({ ordinal: 0, customerId: input.seed ?? person.customerId, email: String(person.row['email']), fields }, clock.now());
-        const { errors, warnings, paths } = checkMail(content, { customKeys: new Set(customFields.map((field) => field.key)), at: 'save' });
+        const { errors, warnings, paths } = await checkWritten(content, { customKeys: new Set(customFields.map((field) => field.key)), at: 'save' });
         return {
           ...shown,
           problems: [...errors.map((problem) => ({ ...problem, severity: 'error' as const })), ...warnings.map((problem) => ({ ...problem, severity: 'warning' as const }))],

@@ -58,9 +58,9 @@ export function checkMail(content: MailContent, context: CheckContext): ContentR
       add(context.at === 'launch' ? errors : warnings, field, `There is no field ${use.path}. Correct the name, or give a default: {{ ${use.path} | default: "…" }}.`, use);
     }
   }
-  checkUnsubscribe(content, (field, message) => add(errors, field, message));
   const tokens = scanHtml(content.html);
   const written = context.written ?? content.html;
+  checkUnsubscribe({ ...content, html: written }, (field, message) => add(errors, field, message));
   for (const { message, isError, ...place } of linkProblemsOf(written, context.written === undefined ? tokens : scanHtml(written))) add(isError ? errors : warnings, 'html', message, place);
   const { links } = prepareLinks(readPart('html', content.html).marked, readPart('text', content.text).marked, {});
   if (links.length >= MAX_LINKS) add(errors, 'html', `More than ${MAX_LINKS - 1} different links; no more can be told apart.`);

@@ -7,7 +7,6 @@ type Tag = Extract<HtmlToken, { kind: 'tag' }>;
 /** Elements with an empty line around them, and those that only begin a new one. */
 const paragraphs = new Set(['p', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'ul', 'ol', 'table', 'blockquote', 'pre']);
 const lines = new Set(['div', 'tr', 'li', 'section', 'article', 'header', 'footer', 'center', 'dd', 'dt', 'caption']);
-const unseen = new Set(['head', 'title']);
 /** Breaks between blocks, however many end and begin in one place; a source cannot hold these characters. */
 const LINE = '\u0001';
 const PARAGRAPH = '\u0002';
@@ -21,13 +20,16 @@ const PARAGRAPH = '\u0002';
 export function textFromHtml(html: string, written: (no: number) => string = () => ''): string {
   const out: string[] = [];
   let link: { readonly address: string; readonly from: number } | null = null;
-  let hiddenIn: string | null = null;
+  // The element whose content nobody sees, and how many of its name are open in it.
+  let unseen: { readonly name: string; depth: number } | null = null;
   for (const token of scanHtml(html)) {
     if (token.kind === 'raw' || token.isHidden) continue;
-    if (hiddenIn !== null) {
-      if (token.kind === 'tag' && token.isClosing && token.name === hiddenIn) hiddenIn = null;
+    if (unseen !== null) {
+      if (token.kind !== 'tag' || token.name !== unseen.name) continue;
+      unseen.depth += token.isClosing ? -1 : 1;
+      if (unseen.depth === 0) unseen = null;
     } else if (token.kind === 'text') out.push(readable(html.slice(token.from, token.to).replaceAll(/\s+/g, ' ')));
-    else if (unseen.has(token.name) && !token.isClosing) hiddenIn = token.name;
+    else if (!token.isClosing && isUnseen(html, token)) unseen = { name: token.name, depth: 1 };
     else if (token.name === 'a') {
       if (link !== null) out.splice(link.from, Infinity, closeLink(out.slice(link.from).join(''), link.address, written));
       link = token.isClosing ? null : { address: valueOf(html, token, 'href').trim(), from: out.length };
@@ -36,6 +38,12 @@ export function textFromHtml(html: string, written: (no: number) => string = () 
   return out.join('').replaceAll(/ {2,}/g, ' ')
     .replaceAll(/[ \u0001\u0002]*[\u0001\u0002][ \u0001\u0002]*/g, (breaks) => (breaks.includes(PARAGRAPH) ? '\n\n' : '\n'))
     .replaceAll(' \n', '\n').replaceAll('\n ', '\n').replaceAll(/\n{3,}/g, '\n\n').trim();
+}
+
+/** The head, and what is not shown, like a preheader of the author's own. */
+function isUnseen(html: string, tag: Tag): boolean {
+  if (tag.name === 'head' || tag.name === 'title') return true;
+  return (tag.name === 'div' || tag.name === 'span' || tag.name === 'p' || tag.name === 'table') && /display\s*:\s*none/i.test(valueOf(html, tag, 'style'));
 }
 
 function inText(html: string, tag: Tag): string {
