@@ -75,6 +75,20 @@ describe('a preview', () => {
     expect(await (await fetch(api.baseUrl + path, { method: 'POST' })).text()).toContain('link of a test mail');
   });
 
+  test('is made from MJML, whose mistakes it says; so are the links of what is sent', async () => {
+    const mjml = (inner: string) => `<mjml><mj-body><mj-section><mj-column>\n${inner}</mj-column></mj-section></mj-body></mjml>`;
+    const html = mjml('<mj-text>{Hi|Hello} {{ first_name }} <a href="{{ unsubscribe_url }}">Leave</a></mj-text><mj-button href="https://x.shop/mjml">Go</mj-button>');
+    const shown = await render({ html });
+    expect(shown.html).toMatch(/^<!doctype html>[\s\S]*(Hi|Hello) Ada/);
+    expect(shown).toMatchObject({ links: [{ written: 'https://x.shop/mjml' }], choices: 1 });
+    expect(shown.problems.filter((problem: { severity: string }) => problem.severity === 'error')).toEqual([]);
+    expect((await render({ html: mjml('<mj-txt>x</mj-txt>') })).problems).toContainEqual({ field: 'html', severity: 'error', line: 2, column: 1, message: 'There is no element mj-txt.' });
+
+    const campaign = await createLaunchedCampaign({ orgId: api.orgId, container: api.container, close: () => Promise.resolve() }, { recipients: ['mjml@x.example'], port: 1, html });
+    await asActivity(createCampaignActivities(api.container).freezeAudience, campaign);
+    expect(await sql('select no, url from link where mail_no = $1', [campaign.mailNo])).toEqual([{ no: 0, url: expect.stringMatching(/^https:\/\/x\.shop\/mjml\?utm_source=/) }]);
+  });
+
   test('runs no hostile template for long', async () => {
     const startedAt = performance.now();
     for (const piece of ['{{', '{% if a %}', '{a|', '<a href="{{', '<style>', '<!--', '{{ x | default: "']) expect((await member.post('/render', { html: piece.repeat(Math.floor(400_000 / piece.length)) })).status).toBe(200);
