@@ -29,7 +29,7 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
           const found = await tenants.use(org.id, async ({ sql }) => ({
             campaigns: await sql.rows<{ campaignId: string; mailNo: number }>(
               `select c.id as "campaignId", c.mail_no as "mailNo" from campaign c
-                where (c.state in ('scheduled', 'running', 'paused') or (c.state = 'cancelled' and c.phase is not null)) and c.updated_at < now() - interval '30 seconds'`,
+                where (c.state in ('scheduled', 'running', 'paused') or (c.state = 'cancelled' and c.phase is not null)) and c.updated_at < now() - interval '10 seconds'`,
             ),
             imports: await sql.rows<{ id: string }>("select id from import_job where state in ('queued', 'validating', 'running') and created_at < now() - interval '30 seconds'"),
             exports: await sql.rows<{ id: string }>("select id from export_job where state in ('queued', 'running') and created_at < now() - interval '30 seconds'"),

@@ -9,6 +9,9 @@ import { createActivities } from './index.ts';
 
 /** The worker process: all three queues over one connection. One process per core; any number on any machine. */
 
+/** The sweep finds what Temporal has lost, so it must not be lost with it: one that was emptied or restored has it again this soon. */
+const SWEEP_CHECK_MS = 20_000;
+
 const config = (() => {
   try {
     return readConfig();
@@ -45,7 +48,9 @@ process.on('SIGTERM', () => stop('SIGTERM'));
 process.on('SIGINT', () => stop('SIGINT'));
 
 const running = Promise.all(workers.map((worker) => worker.run()));
-await startSweep().catch((error: unknown) => logger.warn({ err: error }, 'the sweep could not be started; the next worker that starts tries again'));
+const keepSweep = () => startSweep().catch((error: unknown) => logger.warn({ err: error }, 'the sweep could not be started; it is tried again'));
+await keepSweep();
+const sweepCheck = setInterval(() => void keepSweep(), SWEEP_CHECK_MS);
 logger.info({ queues: Object.values(queues) }, 'worker ready');
 let status = 0;
 try {
@@ -54,6 +59,7 @@ try {
   logger.fatal({ err: error }, 'worker failed');
   status = 1;
 }
+clearInterval(sweepCheck);
 close();
 await connection.close();
 await container.close();
