@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { singleDelivery } from '#domain/campaign/delivery.ts';
 import { addConnection, draftCampaign, launchOver, peopleOf, standingOf, untilStanding, untilState, type FaultCampaign } from '../support/fault-campaign.ts';
 import { startInstallation, type Installation } from '../support/installation.ts';
@@ -32,6 +32,10 @@ afterAll(async () => {
   await organization?.close().catch(() => undefined);
   await sink?.close();
   await installation?.close();
+}, 120_000);
+
+afterEach(async () => {
+  for (const victim of [installation.postgres, installation.temporal, installation.elasticsearch]) if (!victim.isUp) await victim.start();
 }, 120_000);
 
 const people = (counts: Readonly<Record<string, number>>) => peopleOf(counts, `s${(labels += 1)}n`);
@@ -127,6 +131,8 @@ test('a full disk keeps an audience from being written: nothing leaves, and with
     await tx.run("insert into mail (kind, ref_id) values ('transactional', gen_random_uuid())");
     await tx.run('insert into message (mail_no, ordinal, customer_id, state, started_at) select (select max(no) from mail), i, -i, 2, now() from generate_series(1, 150000) i');
   }));
+  // What recovery has to write would not fit either.
+  await container.control.run('checkpoint');
   await installation.postgres.kill();
   await installation.postgres.startLimited(limitKb);
   const campaign = await campaignOf(2_000);
