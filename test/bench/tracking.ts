@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -49,10 +50,13 @@ function ask(i: number): { readonly path: string; readonly ordinal: number; read
 await load(Math.min(4_000, REQUESTS), () => `/api/track/open/${campaign.id('open', READERS).slice(0, -1)}A`);
 say(`${REQUESTS} requests over ${CONNECTIONS} connections`);
 const asked = Array.from({ length: REQUESTS }, (_, i) => ask(i));
+const before = [cpuMs(api.pid), cpuMs(worker.child.pid)] as const;
 const startedAt = performance.now();
 const latencies = await load(REQUESTS, (i) => asked[i]!.path);
 const seconds = (performance.now() - startedAt) / 1_000;
 latencies.sort((a, b) => a - b);
+const perRequest = (pid: number | undefined, since: number) => Number(((cpuMs(pid) - since) / REQUESTS).toFixed(3));
+const cpu = { api_cpu_ms: perRequest(api.pid, before[0]), worker_cpu_ms: perRequest(worker.child.pid, before[1]) };
 
 say('the report follows');
 const reports = createCampaignReportService(container);
@@ -69,12 +73,18 @@ const isExact = report.opened.total === REQUESTS - clicked.length && report.clic
   && report.clicked.unique === new Set(clicked.map((each) => each.ordinal)).size && report.opened.machine + report.clicked.machine === 0
   && links.every(({ no, clicks }) => clicks === clicked.filter((each) => each.link === no).length);
 const result = {
-  requests: REQUESTS, per_s: Math.round(REQUESTS / seconds), p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1), counted: countedOf(), exactly_once: isExact, report_lag_s: Number(lagSeconds.toFixed(1)), connections: CONNECTIONS,
+  requests: REQUESTS, per_s: Math.round(REQUESTS / seconds), p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1), counted: countedOf(), exactly_once: isExact, report_lag_s: Number(lagSeconds.toFixed(1)), connections: CONNECTIONS, ...cpu,
 };
 await worker.kill('SIGTERM');
 api.kill('SIGTERM');
 await organization.close();
 process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
+
+/** Processor time of a process so far; ticks of 10 ms. */
+function cpuMs(pid: number | undefined): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
 
 function at(share: number): number {
   return Number(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))]!.toFixed(1));

@@ -35,6 +35,7 @@ export function createRecipientService({ tenants, secrets, gateway }: Pick<Conta
       const domain = campaign.fromEmail.slice(campaign.fromEmail.lastIndexOf('@') + 1);
       const page = toPage(rows, query.limit, (row) => [row.ordinal], (row) => toRecipient(row, `${ids.mint({ orgNo: org.no, mailNo: campaign.mailNo, ordinal: row.ordinal }, [{ kind: 'messageId', link: 0 }])[0]}@${domain}`));
       if (query.count !== true) return page;
+      if (found?.isEverybody === true) return { ...page, count: campaign.recipients };
       const counted = found === null ? undefined : await sql.first<{ n: number }>(`select count(*)::int as n from (${found.picked}) picked`, [campaign.mailNo, 0, null, ...found.values]);
       return { ...page, count: counted?.n ?? 0 };
     }),
@@ -62,7 +63,7 @@ const engaged: Record<(typeof engagements)[number], string> = {
 };
 
 /** @returns a query of the messages meant ($1 mail, $2 after this ordinal, $3 limit) with the values it takes besides; null when nobody can be meant */
-async function conditionsOf(tenant: Tenant, query: RecipientQuery, onWait: () => void): Promise<{ picked: string; values: unknown[] } | null> {
+async function conditionsOf(tenant: Tenant, query: RecipientQuery, onWait: () => void): Promise<{ picked: string; values: unknown[]; isEverybody: boolean } | null> {
   const parts: string[] = [];
   const joins: string[] = [];
   const values: unknown[] = [];
@@ -81,7 +82,7 @@ async function conditionsOf(tenant: Tenant, query: RecipientQuery, onWait: () =>
     if (found === null) joins.push(`join customer c on c.id = m.customer_id and c.email_key like ${next(`%${text.replaceAll(/[\\%_]/g, '\\$&')}%`)}`);
     else parts.push(`m.customer_id = any(${next(found)}::bigint[])`);
   }
-  return { picked: `select m.* from message m ${joins.join(' ')} where ${['m.mail_no = $1', 'm.ordinal > $2', ...parts].join(' and ')} order by m.ordinal limit $3`, values };
+  return { picked: `select m.* from message m ${joins.join(' ')} where ${['m.mail_no = $1', 'm.ordinal > $2', ...parts].join(' and ')} order by m.ordinal limit $3`, values, isEverybody: parts.length + joins.length === 0 };
 }
 
 /** Customers whose address holds a text; null when they are many. */
