@@ -25,6 +25,7 @@ import { suppressionRoutes } from './modules/suppressions/routes.ts';
 import { meRoutes } from './modules/me/routes.ts';
 import { openapiRoutes } from './modules/openapi/routes.ts';
 import { organizationRoutes } from './modules/organization/routes.ts';
+import { sendingSettingsRoutes } from './modules/organization/sending-routes.ts';
 import { setupRoutes } from './modules/setup/routes.ts';
 import { userRoutes } from './modules/users/routes.ts';
 
@@ -34,6 +35,7 @@ export const routes: readonly AnyRoute[] = [
   ...authRoutes,
   ...meRoutes,
   ...organizationRoutes,
+  ...sendingSettingsRoutes,
   ...userRoutes,
   ...apiKeyRoutes,
   ...auditRoutes,

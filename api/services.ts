@@ -20,6 +20,7 @@ import { createHealthService, type HealthService } from './modules/health/servic
 import { createImageService, type ImageService } from './modules/images/service.ts';
 import { createOrganizationService, type OrganizationService } from './modules/organization/service.ts';
 import { createReportService, type ReportService } from './modules/reports/service.ts';
+import { createSendingSettingsService, type SendingSettingsService } from './modules/organization/sending.ts';
 import { createRenderService, type RenderService } from './modules/render/service.ts';
 import { createSetupService, type SetupService } from './modules/setup/service.ts';
 import { createTemplateService, type TemplateService } from './modules/templates/service.ts';
@@ -42,6 +43,7 @@ export interface Services {
   readonly identities: Identities;
   readonly audit: AuditService;
   readonly organizations: OrganizationService;
+  readonly sendingSettings: SendingSettingsService;
   readonly accounts: AccountService;
   readonly setup: SetupService;
   readonly users: UserService;
@@ -93,6 +95,7 @@ export function createServices(container: Container): Services {
   const customers = createCustomerService(container);
   return {
     container, identities, audit, organizations, accounts,
+    sendingSettings: createSendingSettingsService(container, audit),
     setup: createSetupService(container, accounts, organizations),
     users: createUserService({ container, mail, audit, accounts, identities }),
     apiKeys: createApiKeyService(container, audit, identities),

@@ -93,6 +93,8 @@ export interface ConnectionTest {
   /** The likely cause and what to do. */
   readonly message: string;
   readonly reply: string | null;
+  /** Whether mail cannot be sent over it; a refused recipient or a busy server says nothing against it. */
+  readonly isBroken: boolean;
 }
 
 const causes = {
@@ -122,8 +124,8 @@ export async function tryConnection(
   } catch (error) {
     if (!(error instanceof SessionError)) throw error;
     const reply = error.reply?.text ?? null;
-    if (error.stage !== 'connect') return { ok: false, stage: error.stage, message: causes[error.stage], reply };
-    return { ok: false, stage: 'connect', message: connectCause(error), reply };
+    if (error.stage !== 'connect') return { ok: false, stage: error.stage, message: causes[error.stage], reply, isBroken: true };
+    return { ok: false, stage: 'connect', message: connectCause(error), reply, isBroken: true };
   }
   const bytes = Buffer.from(
     `From: <${mail.from}>\r\nTo: <${mail.to}>\r\nSubject: ${encodeHeader(`Test of a connection of ${mail.organization}`)}\r\nDate: ${encodeDate(now)}\r\n` +
@@ -132,12 +134,12 @@ export async function tryConnection(
   );
   const outcome = await withinLimit(session.send([{ from: mail.from, to: mail.to, bytes }]));
   session.close();
-  if (outcome === null) return { ok: false, stage: 'message', message: NO_ANSWER, reply: null };
-  if (outcome?.kind === 'sent') return { ok: true, stage: 'done', message: 'The connection works.', reply: outcome.reply };
-  if (outcome?.kind !== 'refused') return { ok: false, stage: 'message', message: 'The server closed the connection without an answer.', reply: null };
+  if (outcome === null) return { ok: false, stage: 'message', message: NO_ANSWER, reply: null, isBroken: true };
+  if (outcome?.kind === 'sent') return { ok: true, stage: 'done', message: 'The connection works.', reply: outcome.reply, isBroken: false };
+  if (outcome?.kind !== 'refused') return { ok: false, stage: 'message', message: 'The server closed the connection without an answer.', reply: null, isBroken: true };
   const { stage, reply } = outcome;
-  if (classify(stage, reply) === 'later') return { ok: false, stage, message: 'Rate limited: the server asks to try again later.', reply: reply.text };
-  return { ok: false, stage, message: causes[stage], reply: reply.text };
+  if (classify(stage, reply) === 'later') return { ok: false, stage, message: 'Rate limited: the server asks to try again later.', reply: reply.text, isBroken: false };
+  return { ok: false, stage, message: causes[stage], reply: reply.text, isBroken: stage === 'login' || stage === 'sender' };
 }
 
 function connectCause(error: SessionError): string {

@@ -41,11 +41,12 @@ test('an edit changes what it names; an empty value takes away, an unnamed one s
   expect(await secretOf(made.id)).toBeNull();
 });
 
-test('a test tells the health without a new version, and an edit makes it unknown again', async () => {
+test('a test tells the health without a new version, and an edit of where it leads makes it unknown again', async () => {
   const made = await smtp('Tested', { host: '127.0.0.1', port: 9, secure: 'none' });
   expect((await connections.test(org, made.id, 'ada@x.example')).ok).toBe(false);
   expect(await connections.get(org, made.id)).toMatchObject({ health: 'broken', healthReason: expect.stringContaining('refused'), version: 1, updatedAt: made.updatedAt });
-  expect(await connections.edit(org, made.id, { version: 1 })).toMatchObject({ health: 'unknown', healthReason: null, version: 2 });
+  expect(await connections.edit(org, made.id, { version: 1, fromName: 'Shop' })).toMatchObject({ health: 'broken', version: 2 });
+  expect(await connections.edit(org, made.id, { port: 10 })).toMatchObject({ health: 'unknown', healthReason: null, version: 3 });
 });
 
 test('of two who edit the same version one is refused; without a version both changes are kept', async () => {

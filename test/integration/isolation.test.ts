@@ -71,12 +71,12 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
 const bodies: Readonly<Record<string, object>> = {
   'PATCH /campaigns/:id': { subject: 'Taken over' }, 'POST /campaigns/:id/test': { emails: ['spy@example.com'] }, 'PATCH /connections/:id': { name: 'Taken over' },
   'POST /connections/:id/test': { recipient: 'spy@example.com' }, 'PATCH /customers/:id': { city: 'Taken over' }, 'PATCH /lists/:id': { version: 1, name: 'Taken over' }, 'PATCH /fields/:key': { label: 'Taken over' },
-  'PATCH /forms/:id': { version: 1, name: 'Taken over' },
+  'PATCH /forms/:id': { version: 1, name: 'Taken over' }, 'POST /campaigns/:id/schedule': { at: '2099-01-01T09:00' }, 'POST /campaigns/:id/winner': { variant: 'A' }, 'POST /campaigns/:id/throttle': { perMinute: 1 },
   'POST /lists/:id/members': { emails: ['own@example.com'] }, 'DELETE /lists/:id/members': { emails: ['secret@example.com'] }, 'PATCH /segments/:id': { version: 1, name: 'Taken over' },
   'DELETE /suppressions/:email': { note: 'I want to write to her.' }, 'PATCH /templates/:id': { version: 1, name: 'Taken over' }, 'PATCH /users/:id': { role: 'admin' },
 };
 /** What must be asked with the address. */
-const queries: Readonly<Record<string, string>> = { 'GET /campaigns/:id/explain': '?email=secret@example.com', 'GET /campaigns/:id/compare': '?with=' };
+const queries: Readonly<Record<string, string>> = { 'GET /campaigns/:id/estimate/examples': '?line=final', 'GET /campaigns/:id/explain': '?email=secret@example.com', 'GET /campaigns/:id/compare': '?with=' };
 const withIds = routes.filter((route) => route.path.includes('/:') && route.path !== '/customers/by-email/:email').map((route) => ({ name: `${route.method.toUpperCase()} ${route.path}`, route }));
 const address = (path: string) => path.replace(/\/([^/]+)\/:\w+/, (_, resource: string) => `/${resource}/${encodeURIComponent(foreign[resource] ?? `no ${resource} in this test`)}`);
 const call = (client: Client, { name, route }: (typeof withIds)[number]) =>
@@ -126,6 +126,7 @@ test('ids of the other organization inside bodies and queries are refused or fin
   const list = (await ada.post('/lists', { name: 'Curious' })).body;
   const refused = async (reply: { status: number; body: { errors: { field: string }[] } }, field: string) => expect([reply.status, reply.body.errors.map((error) => error.field)]).toEqual([422, [field]]);
   await refused(await ada.patch(`/campaigns/${campaign.id}`, { delivery: { mode: 'single', connections: [{ id: foreign['connections'] }] } }), 'delivery.connections[0].id');
+  await refused(await ada.post('/connections', { vendor: 'smtp', name: 'Curious', host: 'smtp.example', backupId: foreign['connections'] }), 'backupId');
   await refused(await ada.post('/customers', { email: 'new@example.com', listIds: [foreign['lists']] }), 'listIds[0]');
   await refused(await ada.post('/forms', { name: 'Curious', listIds: [foreign['lists']] }), 'listIds[0]');
   await refused(await ada.post('/forms', { name: 'Curious', listIds: [list.id], connectionId: foreign['connections'] }), 'connectionId');

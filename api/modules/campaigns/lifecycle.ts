@@ -100,13 +100,14 @@ export function createCampaignLifecycle({ tenants, gateway, clock, logger }: Pic
       return ask(orgId, role, campaign, () => gateway.pickWinner(inputOf(orgId, campaign), variant, actor));
     },
 
-    /** How many mails leave a minute, from the next lease of tokens on: within 5 seconds. @throws AppError `conflict` when it has ended */
+    /** How many mails leave a minute, within 5 seconds. @throws AppError `conflict` when it has ended */
     throttle: (orgId: string, role: Role, id: string, perMinute: number | null) => tenants.use(orgId, async (tenant) => {
       const changed = await tenant.sql.run(
         `update campaign set delivery = jsonb_set(delivery, '{throttlePerMinute}', $2::jsonb), version = version + 1, updated_at = now() where id = $1 and state in ('draft', 'scheduled', 'running', 'paused')`,
         [id, JSON.stringify(perMinute)]);
       const campaign = await reader.find(tenant, id);
       if (changed === 0) throw new AppError('conflict', `A campaign that is ${campaign.state} sends no more mail.`);
+      if (campaign.state === 'running') gateway.tellLimits(inputOf(orgId, campaign));
       return reader.view(orgId, campaign, role);
     }),
   };

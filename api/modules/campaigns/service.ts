@@ -12,6 +12,7 @@ import { newId } from '../../../infra/ids.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import type { EstimateLine } from '../../../search/audience.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
+import { readSendingSettings } from '../organization/sending.ts';
 import { holdAll } from '../segments/uses.ts';
 import { estimate, examples } from './estimate.ts';
 import { CAMPAIGN_ROWS } from './queries.ts';
@@ -70,12 +71,13 @@ export function createCampaignService(container: Container, reader: CampaignRead
         return { ...page, count: counted?.count ?? 0 };
       }),
 
-    /** A draft with the sender of the oldest connection that is enabled. */
+    /** A draft with the sender of the oldest connection that is enabled and the organization's tracking defaults. */
     create: (orgId: string, role: Role, actor: string, name: string) =>
       tenants.use(orgId, async (tenant) => {
         const connection = await tenant.em.findOne(Connection, { enabled: true }, { orderBy: { createdAt: 'asc' } });
-        const draft = connection === null ? {} : { delivery: singleDelivery(connection.id), fromName: connection.fromName ?? '', fromEmail: connection.fromEmail ?? '' };
-        return view(orgId, await find(tenant, await insert(tenant, name, actor, draft)), role);
+        const sender = connection === null ? {} : { delivery: singleDelivery(connection.id), fromName: connection.fromName ?? '', fromEmail: connection.fromEmail ?? '' };
+        const { tracking: { opens, clicks, utm } } = await readSendingSettings(tenant.sql);
+        return view(orgId, await find(tenant, await insert(tenant, name, actor, { ...sender, tracking: { opens, clicks }, utm: utm ? {} : { off: 'true' } })), role);
       }),
 
     get: (orgId: string, role: Role, id: string) => tenants.use(orgId, async (tenant) => view(orgId, await find(tenant, id), role)),

@@ -1,17 +1,11 @@
 import { z } from 'zod';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { route, type Route } from '../../http/route.ts';
+import { fields, name } from './input.ts';
 import { ConnectionTestView, ConnectionView, vendors } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
 const tag = 'connections';
-const fields = {
-  host: z.string().trim().max(253).optional(), port: z.int('Expected a port number, like 587.').min(1).max(65_535).nullable().optional(), secure: z.enum(['starttls', 'tls', 'none']).optional(),
-  username: z.string().max(320).optional(), password: z.string().max(1_000).optional(),
-  fromEmail: z.union([z.literal('').transform(() => null), z.email('Expected an address like news@example.com.')]).nullable().optional(), fromName: z.string().max(150).nullable().optional(),
-  parallel: z.int().min(1).max(100, 'From 1 to 100.').optional(), enabled: z.boolean().optional(),
-};
-const name = z.string().trim().min(1, 'Give the connection a name.').max(150);
 
 export const connectionRoutes = [
   route({

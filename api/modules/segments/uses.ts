@@ -36,7 +36,7 @@ export async function usesByIds(sql: Pick<Sql, 'rows'>, kind: 'list' | 'segment'
 }
 
 const SHOWN = 20;
-const words: Record<Use['kind'], string> = { campaign: 'campaign', segment: 'segment', import: 'import', export: 'export', bulk: 'bulk action', form: 'form' };
+const words: Record<Use['kind'] | 'connection', string> = { campaign: 'campaign', segment: 'segment', import: 'import', export: 'export', bulk: 'bulk action', form: 'form', connection: 'connection' };
 
 /** Names of what uses a list or segment, for a sentence. */
 export async function usesOf(sql: Pick<Sql, 'rows'>, kind: 'list' | 'segment', id: string): Promise<string[]> {
@@ -44,7 +44,7 @@ export async function usesOf(sql: Pick<Sql, 'rows'>, kind: 'list' | 'segment', i
 }
 
 /** The first 20 by kind and name, and how many more there are. */
-export function namesOf(uses: readonly Pick<Use, 'kind' | 'name'>[]): string[] {
+export function namesOf(uses: readonly { readonly kind: keyof typeof words; readonly name: string }[]): string[] {
   const named = uses.slice(0, SHOWN).map((use) => `${words[use.kind]} “${use.name}”`);
   return uses.length > SHOWN ? [...named, `${uses.length - SHOWN} more`] : named;
 }

@@ -1609,6 +1609,24 @@ export interface paths {
         patch: operations["patchOrganization"];
         trace?: never;
     };
+    "/organization/sending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Frequency cap, safety stops and tracking defaults. */
+        get: operations["getOrganizationSending"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what is named of them. */
+        patch: operations["patchOrganizationSending"];
+        trace?: never;
+    };
     "/organizations": {
         parameters: {
             query?: never;
@@ -2075,6 +2093,18 @@ export interface components {
                 field: string;
                 message: string;
             }[];
+        };
+        SendingSettings: {
+            frequencyCap: {
+                mails: number;
+                days: number;
+            } | null;
+            safetyStops: boolean;
+            tracking: {
+                opens: boolean;
+                clicks: boolean;
+                utm: boolean;
+            };
         };
         CampaignDelivery: {
             /** @enum {string} */
@@ -2555,6 +2585,34 @@ export interface components {
                 until: string | null;
                 detail: string | null;
             }[];
+        };
+        ConnectionLimits: {
+            /** @default null */
+            second: number | null;
+            /** @default null */
+            minute: number | null;
+            /** @default null */
+            hour: number | null;
+            /** @default null */
+            day: number | null;
+            /**
+             * @description A day ends at the organization's midnight, or is any 24 hours.
+             * @default midnight
+             * @enum {string}
+             */
+            dayWindow: "midnight" | "rolling";
+        };
+        ConnectionWarmUpPlan: {
+            /**
+             * Format: date
+             * @description Its first day, by the organization's calendar; today unless given.
+             */
+            startedOn?: string;
+            /** @default 500 */
+            first?: number;
+            /** @default 30 */
+            growthPercent?: number;
+            target: number;
         };
         ContentProblem: {
             field: string;
@@ -5786,6 +5844,14 @@ export interface operations {
                             fromEmail: string | null;
                             fromName: string | null;
                             parallel: number;
+                            limits: components["schemas"]["ConnectionLimits"];
+                            warmUp: {
+                                startedOn: string;
+                                first: number;
+                                growthPercent: number;
+                                target: number;
+                            } | null;
+                            backupId: string | null;
                             enabled: boolean;
                             /** @enum {string} */
                             health: "unknown" | "healthy" | "broken";
@@ -5833,6 +5899,9 @@ export interface operations {
                     fromEmail?: ("" | string) | null;
                     fromName?: string | null;
                     parallel?: number;
+                    limits?: components["schemas"]["ConnectionLimits"];
+                    warmUp?: components["schemas"]["ConnectionWarmUpPlan"] | null;
+                    backupId?: string | null;
                     enabled?: boolean;
                 };
             };
@@ -5859,6 +5928,14 @@ export interface operations {
                         fromEmail: string | null;
                         fromName: string | null;
                         parallel: number;
+                        limits: components["schemas"]["ConnectionLimits"];
+                        warmUp: {
+                            startedOn: string;
+                            first: number;
+                            growthPercent: number;
+                            target: number;
+                        } | null;
+                        backupId: string | null;
                         enabled: boolean;
                         /** @enum {string} */
                         health: "unknown" | "healthy" | "broken";
@@ -5913,6 +5990,14 @@ export interface operations {
                         fromEmail: string | null;
                         fromName: string | null;
                         parallel: number;
+                        limits: components["schemas"]["ConnectionLimits"];
+                        warmUp: {
+                            startedOn: string;
+                            first: number;
+                            growthPercent: number;
+                            target: number;
+                        } | null;
+                        backupId: string | null;
                         enabled: boolean;
                         /** @enum {string} */
                         health: "unknown" | "healthy" | "broken";
@@ -5987,6 +6072,9 @@ export interface operations {
                     fromEmail?: ("" | string) | null;
                     fromName?: string | null;
                     parallel?: number;
+                    limits?: components["schemas"]["ConnectionLimits"];
+                    warmUp?: components["schemas"]["ConnectionWarmUpPlan"] | null;
+                    backupId?: string | null;
                     enabled?: boolean;
                 };
             };
@@ -6013,6 +6101,14 @@ export interface operations {
                         fromEmail: string | null;
                         fromName: string | null;
                         parallel: number;
+                        limits: components["schemas"]["ConnectionLimits"];
+                        warmUp: {
+                            startedOn: string;
+                            first: number;
+                            growthPercent: number;
+                            target: number;
+                        } | null;
+                        backupId: string | null;
                         enabled: boolean;
                         /** @enum {string} */
                         health: "unknown" | "healthy" | "broken";
@@ -8862,6 +8958,79 @@ export interface operations {
                         state: "provisioning" | "active" | "deleting";
                         version: number;
                     };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOrganizationSending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SendingSettings"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patchOrganizationSending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    frequencyCap?: {
+                        mails: number;
+                        days: number;
+                    } | null;
+                    safetyStops?: boolean;
+                    tracking?: {
+                        opens: boolean;
+                        clicks: boolean;
+                        utm: boolean;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SendingSettings"];
                 };
             };
             /** @description Refused or failed */

@@ -91,6 +91,11 @@ export type TestResult = Reply<'/campaigns/{id}/test', 'post'>['results'][number
 export type Rendered = Reply<'/render', 'post'>;
 export type ContentProblem = Rendered['problems'][number];
 
+export type Template = components['schemas']['Template'];
+export type TemplateRow = components['schemas']['TemplateRow'];
+export type GalleryTemplate = components['schemas']['GalleryTemplate'];
+export type Image = components['schemas']['Image'];
+
 export type MessageRow = Row<'/mail-catcher/messages'>;
 export type Message = Reply<'/mail-catcher/messages/{id}', 'get'>;
 
