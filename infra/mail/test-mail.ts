@@ -6,9 +6,6 @@ import type { ShownPerson } from './person.ts';
 import { SessionError, type Outcome, type Provider, type Session } from './providers/provider.ts';
 import type { SendableConnection } from './source.ts';
 
-/** Addresses of one test mail at most. */
-export const MAX_TEST_ADDRESSES = 10;
-
 export interface TestRequest {
   /** The variants to send, compiled as test mails; the label is null where there is no A/B test. */
   readonly mails: readonly { readonly label: string | null; readonly mail: CompiledMail }[];
