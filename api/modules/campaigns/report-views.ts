@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { Metrics } from '#domain/campaign/metrics.ts';
-import type { Counters } from '#domain/campaign/metrics.ts';
 
 const rate = z.number().nullable();
 
@@ -118,6 +117,3 @@ export const RecipientView = z.object({
   connectionId: z.string().nullable(), connection: z.string().nullable(), variant: z.string().nullable(), messageId: z.string().nullable(),
   sentAt: time, endedAt: time, deliveredAt: time, openedAt: time, clickedAt: time, opens: z.int(), clicks: z.int(), bouncedAt: time, complainedAt: time, unsubscribedAt: time,
 }).meta({ id: 'Recipient' });
-
-/** What a view of counters shows of those of a domain, which have no others. */
-export type DomainCounters = Pick<Counters, 'sent' | 'delivered' | 'uniqueOpened' | 'uniqueClicked' | 'bounced' | 'complained' | 'unsubscribed'>;
