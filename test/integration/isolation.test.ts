@@ -154,7 +154,7 @@ test('ids of the other organization inside bodies and queries are refused or fin
 });
 
 test('lists of things show only one’s own', async () => {
-  for (const path of ['/customers', '/lists', '/segments', '/connections', '/campaigns', '/forms', '/templates', '/images', '/imports', '/exports', '/customers/bulk', '/suppressions', '/api-keys', '/invitations', '/users', '/mail-catcher/messages', '/dashboard']) {
+  for (const path of ['/customers', '/lists', '/segments', '/connections', '/campaigns', '/forms', '/templates', '/images', '/imports', '/exports', '/customers/bulk', '/suppressions', '/api-keys', '/invitations', '/users', '/mail-catcher/messages', '/dashboard', '/reports/overview', '/reports/campaigns', '/reports/domains', '/reports/connections']) {
     const reply = await ada.get(path);
     expect(reply.status, path).toBe(200);
     expect(JSON.stringify(reply.body).toLowerCase(), path).not.toMatch(/secret|suppressed@/);

@@ -87,6 +87,34 @@ describe('opens and clicks', () => {
     expect(await counts()).toEqual({ sent: 12, opened: 2, clicked: 1, unique_opened: 2, unique_clicked: 1 });
   });
 
+  test('a batch that fails halfway leaves nothing behind and is applied whole the next time', async () => {
+    await Promise.all([open(1), click(2, 0)]);
+    const outbox = await rows<{ id: number }>(`select id from outbox where topic = 'event'`);
+    await sql(`create function refuse_clickers() returns trigger language plpgsql as $$begin raise exception 'the disk is full'; end$$`);
+    await sql('create trigger refuse_clickers before insert on link_clicker for each row execute function refuse_clickers()');
+    try {
+      await expect(use((tenant) => applyEvents(tenant, outbox))).rejects.toThrow('the disk is full');
+      expect(await rows('select id from outbox where id = any($1)', [outbox.map((row) => row.id)])).toHaveLength(outbox.length);
+      expect(await sql('select sum(opened)::int as opened, sum(clicked)::int as clicked from mail_count where mail_no = $1', [campaign.mailNo])).toEqual({ opened: 0, clicked: 0 });
+    } finally {
+      await sql('drop trigger refuse_clickers on link_clicker');
+      await sql('drop function refuse_clickers');
+    }
+    expect(await counts()).toEqual({ sent: 12, opened: 1, clicked: 1, unique_opened: 2, unique_clicked: 1 });
+  });
+
+  test('gives way to who holds a message, and comes again', async () => {
+    await open(1);
+    const held = use(({ sql: db }) => db.transaction(async (tx) => {
+      await tx.rows('select 1 from message where mail_no = $1 and ordinal = 1 for update', [campaign.mailNo]);
+      await new Promise((resolve) => setTimeout(resolve, 800));
+    }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const counted = counts();
+    await held;
+    expect(await counted).toEqual({ sent: 12, opened: 1, unique_opened: 1 });
+  });
+
   test('an id of an erased person counts, and names nobody', async () => {
     await use((tenant) => tenant.sql.run('delete from customer where id = (select customer_id from message where mail_no = $1 and ordinal = 12)', [campaign.mailNo]));
     await open(12);
