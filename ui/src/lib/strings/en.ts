@@ -9,6 +9,7 @@ import { segments } from './en/segments.ts';
 import { settings } from './en/settings.ts';
 import { shell } from './en/shell.ts';
 import { table } from './en/table.ts';
+import { templates } from './en/templates.ts';
 
 /** Every word on the screens, in English. */
-export const strings = { account, audience, campaigns, common, delivery, editor, forms, segments, settings, shell, table, states: states as Record<string, string> };
+export const strings = { account, audience, campaigns, common, delivery, editor, forms, segments, settings, shell, table, templates, states: states as Record<string, string> };

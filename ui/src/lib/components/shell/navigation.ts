@@ -5,6 +5,7 @@ import FileDown from '@lucide/svelte/icons/file-down';
 import Filter from '@lucide/svelte/icons/list-filter';
 import Inbox from '@lucide/svelte/icons/inbox';
 import LayoutDashboard from '@lucide/svelte/icons/layout-dashboard';
+import LayoutTemplate from '@lucide/svelte/icons/layout-template';
 import ListIcon from '@lucide/svelte/icons/list';
 import Send from '@lucide/svelte/icons/send';
 import Server from '@lucide/svelte/icons/server';
@@ -26,6 +27,7 @@ export const destinations: readonly Destination[] = [
   { href: '/customers/uploads', label: strings.shell.uploads, icon: Upload, nested: true },
   { href: '/customers/fields', label: strings.shell.fields, icon: Columns3, nested: true },
   { href: '/customers/exports', label: strings.shell.exports, icon: FileDown, nested: true },
+  { href: '/templates', label: strings.shell.templates, icon: LayoutTemplate },
   { href: '/suppression', label: strings.shell.suppression, icon: Ban },
   { href: '/smtp', label: strings.shell.smtp, icon: Server },
 ];

@@ -29,6 +29,11 @@ export const campaigns = {
     connection_failures: 'The connection keeps failing. Sending resumes by itself once it works again.', policy_refusals: 'Too many receivers refuse the mail. Look at the failures before you resume.',
     restored: 'Restored from a backup. Check it, then resume.', missed_time: 'It missed its time while the system was down.',
   } as Record<string, string>,
+  /** The same in a word, for lists. */
+  reasonWords: {
+    login_refused: 'Login refused', sender_refused: 'Sender refused', connection_failures: 'Connection failing', policy_refusals: 'Refused by receivers', complaint_rate: 'Too many complaints', bounce_rate: 'Too many bounces', missed_time: 'Missed its time', restored: 'Restored from a backup', organization_deleted: 'Organization deleted',
+  } as Record<string, string>,
+  phaseUntil: (phase: string, until: string) => `${phase} until ${until}`,
   builder,
   view: {
     tabs: { overview: 'Overview', report: 'Report', recipients: 'Recipients', content: 'Content' },

@@ -54,7 +54,7 @@ export const states = {
   healthy: 'Healthy', ok: 'Healthy', broken: 'Broken', degraded: 'Degraded', unknown: 'Not used yet', disabled: 'Disabled',
   hard_bounce: 'Hard bounce', soft_bounce: 'Soft bounce', complaint: 'Complaint', manual: 'Manual', list_import: 'List import',
   webhook: 'Webhook', tracking_link: 'Unsubscribe link', csv_import: 'CSV import', api: 'API', import: 'Import',
-  resolving: 'Resolving the audience', retrying: 'Retrying', waiting_for_limit: 'Waiting for a limit', testing: 'Testing', waiting: 'Waiting', sending_winner: 'Sending the winner',
+  resolving: 'Resolving the audience', retrying: 'Retrying', waiting_for_limit: 'Waiting for a limit', waiting_for_zone: 'Waiting for time zones', testing: 'Testing', waiting: 'Waiting', sending_winner: 'Sending the winner',
   temporary: 'Gave up after 5 attempts', blocked: 'Refused by the receiver', content: 'Content refused', render: 'Could not be written', other: 'Other', erased: 'Erased', frequency_cap: 'Frequency cap',
   owner: 'Owner', admin: 'Admin', member: 'Member',
 };

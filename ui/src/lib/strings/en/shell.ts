@@ -10,6 +10,7 @@ export const shell = {
   uploads: 'Uploads',
   fields: 'Fields',
   exports: 'Exports',
+  templates: 'Templates',
   suppression: 'Suppression',
   smtp: 'SMTP',
   mailCatcher: 'Mail catcher',
