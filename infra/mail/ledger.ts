@@ -180,6 +180,16 @@ export async function tick(sql: Sql, hold: Hold, ended: readonly Ended[], wanted
   return { granted, skipped };
 }
 
+/** Gives back what this attempt may have been granted and never began: a definite "not sent". */
+export async function takeBack(sql: Sql, hold: Hold, granted: readonly { readonly ordinal: number; readonly isRetry?: true }[]): Promise<void> {
+  if (granted.length === 0) return;
+  await sql.run(
+    `with back as (update message set state = 0, attempt = attempt - 1 where mail_no = $1 and ordinal = any($2::int[]) and epoch = $3 and state = 1 returning ordinal)
+     insert into retry (mail_no, ordinal, due_at) select $1, ordinal, now() from back where ordinal = any($4::int[]) on conflict do nothing`,
+    [hold.mailNo, granted.map((each) => each.ordinal), hold.epoch, granted.filter((each) => each.isRetry).map((each) => each.ordinal)],
+  );
+}
+
 /** Tells the index that these messages were sent: one outbox row of ordinals as ranges, `[from, to, from, to, …]`. */
 export async function tellSent(sql: Sql, mailNo: number, ordinals: readonly number[]): Promise<void> {
   const ranges: number[] = [];

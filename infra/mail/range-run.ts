@@ -1,14 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BreakReason } from '#domain/delivery/breaker.ts';
-import { ATTEMPTS, classify, failureReasons, retryDelayMs } from '#domain/delivery/reply.ts';
+import { classify } from '#domain/delivery/reply.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import type { Clock } from '../clock.ts';
 import type { Sql } from '../db/sql.ts';
 import { fieldsOf, type CompiledMail } from './content.ts';
 import type { Governor } from './governor.ts';
-import { settleRefusals, standing, tellSent, tick, type Ended, type Hold, type Refusal } from './ledger.ts';
+import { settleRefusals, standing, takeBack, tellSent, tick, type Ended, type Hold, type Refusal } from './ledger.ts';
 import type { SessionPool } from './pool.ts';
 import type { Outcome, Session } from './providers/provider.ts';
 import { pageStatement, retryPageStatement, type PageRow } from './pages.ts';
+import { requeue, toRefusal } from './refusal.ts';
 
 export interface RangeResult {
   /** The first ordinal that may still be pending; past the range when none is. */
@@ -71,8 +73,10 @@ const LONGEST_WAIT_MS = 2_000;
 const GATHER_MS = 5;
 /** A run without a session looks again whether it has its turn. */
 const NO_SESSION_MS = 100;
-const BUSY_SERVER_DELAY_MS = 60_000;
 const LOST_RETRY_DELAY_MS = 5_000;
+/** How long outcomes wait for a database that went away. */
+const SALVAGE_MS = 30_000;
+const SALVAGE_EVERY_MS = 500;
 /** So many sessions that broke before one message was handed over count as one attempt. */
 const LOSSES_PER_ATTEMPT = 3;
 
@@ -100,6 +104,8 @@ export class RangeRun {
   #isWatching = false;
   #watchedAt = 0;
   #ended: Ended[] = [];
+  /** Asked for by a statement that failed: it may have granted them. */
+  #unsure: Person[] = [];
   #refused: { readonly refusal: Refusal; readonly flight: Flight }[] = [];
   #stop: RangeResult['stop'] = null;
   #failure: unknown;
@@ -132,7 +138,11 @@ export class RangeRun {
       this.#watch();
     }, ALIVE_EVERY_MS);
     try {
-      await this.#loop();
+      await this.#loop().catch((error: unknown) => { this.#failure ??= error; });
+      if (this.#failure !== undefined) {
+        await this.#salvage();
+        throw this.#failure;
+      }
     } finally {
       await this.#tellRest();
       clearInterval(beat);
@@ -167,6 +177,28 @@ export class RangeRun {
         continue;
       }
       await this.#tick(wanted);
+    }
+  }
+
+  /**
+   * The line to the database broke, or another took the range over. Waits for what is on its way and writes what became of
+   * it, so that nobody comes to be in doubt whose answer is known. Whoever a statement granted whose own answer was lost has
+   * not been sent anything.
+   */
+  async #salvage(): Promise<void> {
+    while (this.#inFlight > 0 || this.#borrowing > 0) await this.#woken();
+    const until = this.#o.clock.now() + SALVAGE_MS;
+    for (;;) {
+      try {
+        await takeBack(this.#o.sql, this.#o.hold, this.#unsure);
+        this.#unsure = [];
+        if (this.#ended.length > 0) await this.#tick([]);
+        if (this.#refused.length > 0) await this.#settle();
+        return;
+      } catch (error) {
+        if (this.#o.clock.now() > until) return this.#o.onProblem('what became of some mails could not be written', error);
+        await sleep(SALVAGE_EVERY_MS);
+      }
     }
   }
 
@@ -215,7 +247,11 @@ export class RangeRun {
   async #tick(wanted: readonly Person[]): Promise<void> {
     const ended = this.#ended;
     this.#ended = [];
-    const { granted, skipped } = await tick(this.#o.sql, this.#o.hold, ended, wanted.map((person) => person.ordinal), wanted.some((person) => person.isRetry));
+    const { granted, skipped } = await tick(this.#o.sql, this.#o.hold, ended, wanted.map((person) => person.ordinal), wanted.some((person) => person.isRetry)).catch((error: unknown) => {
+      this.#ended.push(...ended);
+      this.#unsure.push(...wanted);
+      throw error;
+    });
     this.#o.governor.putBack(wanted.length - granted.length);
     this.#counts.skipped += skipped.length;
     for (const { ordinal, state } of ended) if (state === 2) this.#sent.push(ordinal);
@@ -312,7 +348,11 @@ export class RangeRun {
   async #settle(): Promise<void> {
     const settled = this.#refused;
     this.#refused = [];
-    if (await settleRefusals(this.#o.sql, this.#o.hold, settled.map((each) => each.refusal))) this.#o.onOutbox();
+    const hasNews = await settleRefusals(this.#o.sql, this.#o.hold, settled.map((each) => each.refusal)).catch((error: unknown) => {
+      this.#refused.push(...settled);
+      throw error;
+    });
+    if (hasNews) this.#o.onOutbox();
     for (const { refusal, flight } of settled) {
       if (refusal.verdict === 'fail') this.#counts.failed += 1;
       else if (refusal.verdict === 'retry') this.#counts.deferred += 1;
@@ -395,23 +435,6 @@ export class RangeRun {
     this.#wake = null;
     wake?.();
   }
-}
-
-const requeue = { verdict: 'requeue', usesAttempt: false, dueInMs: 0, reason: null, isHardBounce: false, bounceClass: null } as const;
-
-function toRefusal(flight: Flight, kind: ReturnType<typeof classify>, text: string): Refusal {
-  const base = { ordinal: flight.ordinal, reply: text };
-  if (kind === 'login' || kind === 'sender') return { ...requeue, ...base };
-  if (kind === 'later') return { ...requeue, ...base, verdict: 'retry', dueInMs: BUSY_SERVER_DELAY_MS };
-  if (kind === 'deferred') {
-    const delay = retryDelayMs(flight.attempt + 1);
-    if (flight.attempt + 1 < ATTEMPTS && delay !== null) return { ...requeue, ...base, verdict: 'retry', usesAttempt: true, dueInMs: delay };
-    return { ...requeue, ...base, verdict: 'fail', usesAttempt: true, reason: 'temporary', bounceClass: 'soft' };
-  }
-  return {
-    ...requeue, ...base, verdict: 'fail', usesAttempt: true, reason: failureReasons[kind],
-    isHardBounce: kind === 'hard', bounceClass: kind === 'content' ? 'block' : kind,
-  };
 }
 
 function withoutSession({ session: _session, ...person }: Flight): Person {

@@ -103,19 +103,19 @@ test('the line between a worker and Temporal is cut for longer than a lease: the
   workers.push(await startWorker(own));
 }, 180_000);
 
-test('the line to Postgres breaks before a claim reaches it and before the answer comes back: what was committed counts', async () => {
+test('the line to Postgres breaks before a claim reaches it and before the answer comes back: nobody is in doubt whose answer is known', async () => {
   const timeline = new Timeline('commits');
   const proxy = await startProxy(process.env['DATABASE_URL'] ?? '');
   await Promise.all(workers.map((worker) => worker.kill('SIGTERM')));
   workers = [await startWorker({ ...own, DATABASE_URL: proxy.url })];
   const campaign = await launchOver(organization, people(3_000), { port: sink.port, parallel: SESSIONS });
-  const cuts = 8;
+  const cuts = 4;
   for (let cut = 1; cut <= cuts; cut += 1) {
     await reaches(campaign, Math.floor((2_700 * cut) / (cuts + 1)));
     proxy.cutAt('ledger-tick', cut % 2 === 0 ? 'before' : 'after');
     timeline.note(`cut ${cut % 2 === 0 ? 'before' : 'after'} a claim at ${(await standingOf(campaign)).ended} mails`);
   }
-  await expectSound(campaign, cuts * SESSIONS, timeline);
+  await expectSound(campaign, 0, timeline);
   await workers.pop()?.kill('SIGTERM');
   await proxy.close();
   workers = await Promise.all([startWorker(own), startWorker(own)]);
