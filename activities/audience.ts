@@ -4,6 +4,7 @@ import { waveOf, type Schedule } from '#domain/campaign/schedule.ts';
 import { planSlices, type Slice, type TestPlan } from '#domain/campaign/slices.ts';
 import { isTimeZone } from '#domain/shared/time.ts';
 import { AppError } from '#domain/shared/errors.ts';
+import { FREEZE_AUDIENCE } from '../infra/customers/erase.ts';
 import type { Transaction } from '../infra/db/sql.ts';
 import type { TrackedLink } from '../infra/mail/variants.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
@@ -69,7 +70,8 @@ interface Plan {
 
 async function freeze({ sql, org }: Tenant, { campaignId, mailNo }: Mail, links: readonly TrackedLink[], staged: Staged): Promise<number> {
   const last = await sql.transaction(async (tx) => {
-    // Not locked: a pause does not wait for millions of rows. Of two attempts the second meets the first one's messages.
+    await tx.run(FREEZE_AUDIENCE);
+    // Of two attempts the second meets the first one's messages.
     const plan = await tx.first<Plan>(
       `select delivery, experiment, schedule, floor(extract(epoch from now()) * 1000)::float8 as now from campaign where id = $1`, [campaignId]);
     if (plan === undefined) throw new AppError('not_found', 'This campaign does not exist.');

@@ -3,6 +3,7 @@ import { removeLeftAddressFiles } from '../infra/customers/address-file.ts';
 import { expireExports } from '../infra/exports/files.ts';
 import { expireSignUps } from '../infra/forms/expire.ts';
 import { removeOldFiles } from '../infra/imports/retention.ts';
+import { closeDoubts } from '../infra/mail/doubts.ts';
 import { translating } from './errors.ts';
 
 /** What had been lost, counted: work that had its workflow, a paused campaign for example, is not in it. */
@@ -19,7 +20,7 @@ export type SweepActivities = ReturnType<typeof createSweepActivities>;
 /** Finds what lost its nudge: Temporal was down, wiped or restored, or a process died between commit and nudge. */
 export function createSweepActivities({ tenants, gateway, logger, config }: Pick<Container, 'tenants' | 'gateway' | 'logger' | 'config'>) {
   return translating({
-    /** Starts a workflow for every campaign, import and job that is not over (one that has one keeps it) and wakes outboxes with old rows. */
+    /** Starts a workflow for every campaign, import and job that is not over (one that has one keeps it), wakes outboxes with old rows and closes old doubts. */
     async sweep(): Promise<SweepResult> {
       const lost = { campaigns: 0, imports: 0, jobs: 0, outboxes: 0 };
       const count = async (kind: keyof SweepResult, began: Promise<boolean>) => { if (await began) lost[kind] += 1; };
@@ -29,7 +30,7 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
           const found = await tenants.use(org.id, async ({ sql }) => ({
             campaigns: await sql.rows<{ campaignId: string; mailNo: number }>(
               `select c.id as "campaignId", c.mail_no as "mailNo" from campaign c
-                where (c.state in ('scheduled', 'running', 'paused') or (c.state = 'cancelled' and c.phase is not null)) and c.updated_at < now() - interval '10 seconds'`,
+                where (c.state in ('scheduled', 'running', 'paused') or (c.state = 'cancelled' and c.phase is not null) or (c.state in ('completed', 'cancelled') and c.frozen_at is not null and c.certificate is null)) and c.updated_at < now() - interval '10 seconds'`,
             ),
             imports: await sql.rows<{ id: string }>("select id from import_job where state in ('queued', 'validating', 'running') and created_at < now() - interval '30 seconds'"),
             exports: await sql.rows<{ id: string }>("select id from export_job where state in ('queued', 'running') and created_at < now() - interval '30 seconds'"),
@@ -51,6 +52,7 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
             await expireExports(sql, config, org.id);
             await removeLeftAddressFiles(sql, config, org.id);
             await expireSignUps(sql);
+            await closeDoubts(sql);
           });
           await tenants.use(org.id, ({ sql }) => removeOldFiles(sql, config, org.id));
           for (const { id } of found.lists) await count('jobs', gateway.removeList({ orgId: org.id, listId: id }));

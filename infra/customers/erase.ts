@@ -82,12 +82,18 @@ async function hide(tx: Transaction, secrets: Secrets, idByAddress: ReadonlyMap<
      on conflict (hash) do update set customer_id = coalesce(excluded.customer_id, erased_address.customer_id), erased_at = now(), searched = false`, [addresses.map(hashOf), [...idByAddress.values()]]);
 }
 
+/** For the transaction that freezes an audience, before it looks at anybody. No row is held: a pause need not wait for it. */
+export const FREEZE_AUDIENCE = 'lock table audience_staging in row exclusive mode';
+
+/** Waits for all of those, and keeps the next ones out until the transaction ends. */
+const AWAIT_FREEZES = 'lock table audience_staging in share mode';
+
 /**
  * Settles the messages of erased people whom a campaign froze at the moment of their erasure: it saw them still, and the
  * erasure not yet its rows. Waits for audiences that are being frozen now; those frozen later do not have them any more.
  */
 export async function settleLateMessages(tx: Transaction, customerIds: readonly number[]): Promise<void> {
-  await tx.rows(`select 1 from campaign c where state in ('running', 'paused') and not exists (select from slice s where s.mail_no = c.mail_no) order by id for share`);
+  await tx.run(AWAIT_FREEZES);
   await tx.run(SETTLE_MESSAGES, [customerIds]);
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FREEZE_AUDIENCE } from '../../infra/customers/erase.ts';
 import { createAddressHash } from '../../infra/customers/erasure.ts';
 import { scrubImports } from '../../infra/customers/kept-files.ts';
 import { suppress } from '../../infra/mail/ledger.ts';
@@ -212,11 +213,11 @@ test('an audience frozen at the moment of an erasure does not hold the campaign 
   const [mail] = await sql<{ no: number }>(`insert into mail (kind, ref_id) values ('campaign', gen_random_uuid()) returning no`);
   await sql(`insert into campaign (id, mail_no, name, created_by, state, phase) values (gen_random_uuid(), $1, 'Freezing', 'Ada', 'running', 'resolving')`, [mail!.no]);
   const id = await add('frozen@example.com');
-  // The freeze's transaction has seen her and holds the campaign; the erasure commits before it.
+  // The freeze's transaction has seen her; the erasure commits before it.
   const { pool } = await api.container.tenants.use(api.orgId, (tenant) => Promise.resolve(tenant));
   const freezing = await pool.connect();
   await freezing.query('begin');
-  await freezing.query('select 1 from campaign where mail_no = $1 for update', [mail!.no]);
+  await freezing.query(FREEZE_AUDIENCE);
   await freezing.query('insert into message (mail_no, ordinal, customer_id, connection_no) values ($1, 1, $2, 1)', [mail!.no, id]);
   expect((await admin.delete(`/customers/${id}`)).status).toBe(204);
   await freezing.query('commit');

@@ -53,13 +53,13 @@ test('a running campaign without a workflow is started again, once', async () =>
   expect(await campaignRun(lost)).toBe(run);
 });
 
-test('a paused campaign, a scheduled one and a cancelled one with its rest to skip are started, all others are left alone', async () => {
-  const [paused, scheduled, cancelling, fresh, draft, completed, cancelled] = await Promise.all([
-    campaign(`state = 'paused', reason = 'user', ${OLD}`), campaign(`state = 'scheduled', phase = null, scheduled_at = now() + interval '1 day', ${OLD}`), campaign(`state = 'cancelled', phase = 'sending', ${OLD}`), campaign('updated_at = now()'),
+test('a paused campaign, a scheduled one, a cancelled one with its rest to skip and one that ended without its certificate are started, all others are left alone', async () => {
+  const [paused, scheduled, cancelling, uncertified, fresh, draft, completed, cancelled] = await Promise.all([
+    campaign(`state = 'paused', reason = 'user', ${OLD}`), campaign(`state = 'scheduled', phase = null, scheduled_at = now() + interval '1 day', ${OLD}`), campaign(`state = 'cancelled', phase = 'sending', ${OLD}`), campaign(`state = 'completed', phase = null, frozen_at = now(), recipients = 0, audience_hash = '', ${OLD}`), campaign('updated_at = now()'),
     campaign(`state = 'draft', phase = null, ${OLD}`), campaign(`state = 'completed', phase = null, ${OLD}`), campaign(`state = 'cancelled', phase = null, ${OLD}`),
   ]);
-  expect(await sweep()).toMatchObject({ campaigns: 3 });
-  expect(await Promise.all([paused, scheduled, cancelling].map(campaignRun))).toEqual(Array.from({ length: 3 }, () => expect.any(String)));
+  expect(await sweep()).toMatchObject({ campaigns: 4 });
+  expect(await Promise.all([paused, scheduled, cancelling, uncertified].map(campaignRun))).toEqual(Array.from({ length: 4 }, () => expect.any(String)));
   // With their workflows they are no lost work, however long they rest.
   expect(await sweep()).toMatchObject({ campaigns: 0 });
   expect(await Promise.all([fresh, draft, completed, cancelled].map(campaignRun))).toEqual([undefined, undefined, undefined, undefined]);
