@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { allowedActions, type CampaignAction } from '#domain/campaign/status.ts';
 import type { Role } from '#domain/access.ts';
 import type { Delivery } from '#domain/campaign/delivery.ts';
-import type { Experiment, ExperimentResult } from '#domain/campaign/experiment.ts';
+import type { Experiment } from '#domain/campaign/experiment.ts';
 import type { Campaign } from '../../../infra/db/organization/entities/campaign.ts';
 import { delivery, experiment, schedule, target } from './input.ts';
 
