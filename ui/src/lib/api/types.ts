@@ -25,6 +25,7 @@ export type PageQuery = Query<'/lists/{id}/members'>;
 
 export type Me = Reply<'/me', 'get'>;
 export type Organization = Reply<'/organization', 'get'>;
+export type SendingSettings = components['schemas']['SendingSettings'];
 export type User = Row<'/users'>;
 /** A role that may be given; owners are made otherwise. */
 export type GivenRole = Body<'/invitations', 'post'>['role'];
@@ -66,7 +67,6 @@ export type Suppression = Row<'/suppressions'>;
 
 export type Connection = Reply<'/connections/{id}', 'get'>;
 export type ConnectionTest = Reply<'/connections/{id}/test', 'post'>;
-export type Secure = Connection['secure'];
 
 export type Campaign = Reply<'/campaigns/{id}', 'get'>;
 export type CampaignRow = Row<'/campaigns'>;

@@ -48,7 +48,6 @@ function bodyOf(form: CustomerForm, fields: readonly Field[]) {
 const present = (custom: Custom): Custom => Object.fromEntries(Object.entries(custom).filter(([, value]) => value !== null));
 
 export const loadFields = () => get('/fields').then((reply) => reply.data);
-export const loadLists = () => get('/lists', { query: { limit: 200 } }).then((reply) => reply.data);
 
 /** Filters of the list as the address has them: all text, the rule as JSON. */
 export interface CustomerQuery extends PageQuery { search?: string; listId?: string; segmentId?: string; status?: string; rule?: string; sort?: string }
