@@ -1,5 +1,7 @@
 import { AppError } from '#domain/shared/errors.ts';
 import type { Container } from '../../infra/container.ts';
+import { WRITE_SUPPRESSIONS } from '../../infra/customers/suppression-lock.ts';
+import { settled } from '../../infra/db/contention.ts';
 import { suppress } from '../../infra/mail/ledger.ts';
 import type { TrackingTarget } from '../../infra/mail/tracking-id.ts';
 import { statement, type Sql } from '../../infra/db/sql.ts';
@@ -81,7 +83,7 @@ export function createRecorder({ tenants, gateway }: Pick<Container, 'tenants' |
     async unsubscribe(target) {
       try {
         return await tenants.useNo(target.orgNo, async ({ sql, org }) => {
-          const found = await sql.transaction((tx) => unsubscribe(tx, target));
+          const found = await settled(sql, (tx) => unsubscribe(tx, target));
           if (found) gateway.nudgeOutbox(org.id);
           return found;
         });
@@ -102,7 +104,9 @@ function write(sql: Sql, items: readonly Engagement[]): Promise<number> {
 
 /** She is suppressed at once; the first time there is an event of it, which is counted when it is applied. */
 async function unsubscribe(tx: Sql, target: TrackingTarget): Promise<boolean> {
-  const message = await tx.first<{ customerId: number }>('select customer_id as "customerId" from message where mail_no = $1 and ordinal = $2', [target.mailNo, target.ordinal]);
+  // Suppressions, then her message, then herself, as everybody locks them: a reader must not be the one that a deadlock turns away.
+  await tx.run(WRITE_SUPPRESSIONS);
+  const message = await tx.first<{ customerId: number }>('select customer_id as "customerId" from message where mail_no = $1 and ordinal = $2 for no key update', [target.mailNo, target.ordinal]);
   if (message === undefined) return false;
   await suppress(tx, { customerIds: [message.customerId], reason: 'unsubscribed', source: 'tracking_link', causes: [''] });
   await tx.run(

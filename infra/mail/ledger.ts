@@ -98,9 +98,14 @@ const tickStatements = {
   capped: statement('ledger-tick-capped', tickText({ retries: true, capped: true })),
 };
 
-/** Of two mails that ask for the same customer at the same moment, the second must see the first one's intent to count it for the cap. */
+/**
+ * Of two mails that ask for the same customer at the same moment, the second must see the first one's intent to count it for
+ * the cap. Every message the tick will write is held before any customer, as everybody locks them.
+ * $1 mail; $2 ordinals, those that ended too.
+ */
 const heldStatement = statement('ledger-held', /* sql */ `
-select 1 from customer where id in (select customer_id from message where mail_no = $1 and ordinal = any($2::int[]) and state = 0) order by id for no key update`);
+with held as materialized (select customer_id, state from message where mail_no = $1 and ordinal = any($2::int[]) order by ordinal for no key update)
+select 1 from customer where id in (select customer_id from held where state = 0) order by id for no key update`);
 
 /** Outcomes of an attempt that lost its hold: the rows were put in doubt meanwhile, and this is the evidence. An erased person's words are not kept. */
 const lateStatement = statement('ledger-late', /* sql */ `
@@ -165,7 +170,7 @@ export async function tick(sql: Sql, hold: Hold, ended: readonly Ended[], wanted
   const ask = (on: Sql) => on.rows<{ ordinal: number; state: number }>(query, [
     ...columns, hold.mailNo, hold.epoch, wanted, hold.laneId, hold.shard, hold.variant, hold.connectionNo, ...(hold.cap === null ? [] : [hold.cap.mails, hold.cap.days])]);
   const rows = hold.cap === null || wanted.length === 0 ? await ask(sql) : await sql.transaction(async (tx) => {
-    await tx.rows(heldStatement, [hold.mailNo, wanted]);
+    await tx.rows(heldStatement, [hold.mailNo, [...ended.map((e) => e.ordinal), ...wanted]]);
     return ask(tx);
   });
   const granted: number[] = [];
@@ -222,6 +227,8 @@ returning m.ordinal, m.customer_id as "customerId", coalesce(m.variant, 0) as va
  */
 export async function settleRefusals(sql: Sql, hold: Hold, refusals: readonly Refusal[]): Promise<boolean> {
   return sql.transaction(async (tx) => {
+    // Before any message, as everybody does: who erases holds it and waits for messages.
+    if (refusals.some((refusal) => refusal.isHardBounce)) await tx.run(WRITE_SUPPRESSIONS);
     const rows = await tx.rows<{ ordinal: number; customerId: number; variant: number }>(refusedStatement, [
       refusals.map((r) => r.ordinal), refusals.map((r) => r.verdict), refusals.map((r) => r.usesAttempt), refusals.map((r) => r.reason), refusals.map((r) => r.reply),
       hold.mailNo, hold.epoch,
