@@ -1,6 +1,6 @@
 import type { FormRecord } from '../modules/forms/views.ts';
 import { escapeHtml, multiline } from '../http/page.ts';
-import { CONSENT, TRAP } from './submission.ts';
+import { agreementTo, CONSENT, TRAP } from './submission.ts';
 import { attributesOf, emailWidget, type Widget, type Widgets } from './widgets.ts';
 
 /** Height of the frame: title, address and button, then what each field takes. */
@@ -20,7 +20,7 @@ export function embedOf(form: FormRecord, widgets: Widgets, url: string): { read
     `<form ${attributesOf({ action: url, method: 'post', 'accept-charset': 'utf-8' })}>`,
     input('email', 'Email', true, emailWidget),
     ...form.fields.flatMap(({ field, label, required }) => (widgets.has(field) ? [input(field, label, required, widgets.get(field)!)] : [])),
-    ...(form.consentText === '' ? [] : [`  <p><label><input ${attributesOf({ type: 'checkbox', name: CONSENT, value: 'true', required: true })}> ${multiline(form.consentText)}</label></p>`]),
+    ...(form.consentText === '' ? [] : [`  <p><label><input ${attributesOf({ type: 'checkbox', name: CONSENT, value: agreementTo(form.consentText), required: true })}> ${multiline(form.consentText)}</label></p>`]),
     `  <p style="position:absolute;left:-10000px" aria-hidden="true"><label>Leave this empty <input ${attributesOf({ name: TRAP, tabindex: '-1', autocomplete: 'off' })}></label></p>`,
     `  <p><button type="submit">${escapeHtml(form.buttonLabel)}</button></p>`,
     '</form>',

@@ -1,7 +1,7 @@
 import { CONFIRM_DAYS } from '../../infra/forms/confirmation.ts';
 import { escapeHtml, multiline, page, paragraphs } from '../http/page.ts';
 import type { FormRecord } from '../modules/forms/views.ts';
-import { CONSENT, TRAP, type Refusal, type Typed } from './submission.ts';
+import { agreementTo, CONSENT, TRAP, type Refusal, type Typed } from './submission.ts';
 import { attributesOf, emailWidget, type Widget, type Widgets } from './widgets.ts';
 
 /** What a page of a form says and where it stands. */
@@ -24,7 +24,7 @@ export function formPage(form: FormWords, widgets: Widgets, { organization, isFr
     `<form method="post" action="${isFramed ? '?embed' : '?'}" accept-charset="utf-8" novalidate>`,
     inputHtml('email', 'Email', true, emailWidget, typed, errors.get('email')),
     ...form.fields.map(({ field, label, required }) => (widgets.has(field) ? inputHtml(field, label, required, widgets.get(field)!, typed, errors.get(field)) : '')),
-    form.consentText === '' ? '' : checkHtml(CONSENT, multiline(form.consentText), true, typed.has(CONSENT), errors.get(CONSENT)),
+    form.consentText === '' ? '' : consentHtml(form.consentText, typed, errors.get(CONSENT)),
     `<p class="trap" aria-hidden="true"><label>Leave this empty <input ${attributesOf({ name: TRAP, tabindex: '-1', autocomplete: 'off' })}></label></p>`,
     `<button type="submit">${escapeHtml(form.buttonLabel)}</button></form>`,
   ].join('');
@@ -32,16 +32,21 @@ export function formPage(form: FormWords, widgets: Widgets, { organization, isFr
 }
 
 function inputHtml(name: string, label: string, required: boolean, { attributes }: Widget, typed: Typed, error: string | undefined): string {
-  if (attributes['type'] === 'checkbox') return checkHtml(name, escapeHtml(label), required, typed.has(name), error);
+  if (attributes['type'] === 'checkbox') return checkHtml(name, 'true', escapeHtml(label), required, typed.has(name), error);
   const id = `f-${name}`;
   const input = attributesOf({ id, name, ...attributes, value: typed.get(name) ?? '', required, ...marks(id, error) });
   return `<div class="field"><label for="${escapeHtml(id)}">${escapeHtml(label)}${required ? '' : ' <span class="optional">(optional)</span>'}</label><input ${input}>${errorHtml(id, error)}</div>`;
 }
 
+/** Ticked again only where she has seen the words as they are. */
+function consentHtml(words: string, typed: Typed, error: string | undefined): string {
+  return checkHtml(CONSENT, agreementTo(words), multiline(words), true, typed.get(CONSENT) === agreementTo(words), error);
+}
+
 /** @param labelHtml escaped already */
-function checkHtml(name: string, labelHtml: string, required: boolean, checked: boolean, error: string | undefined): string {
+function checkHtml(name: string, value: string, labelHtml: string, required: boolean, checked: boolean, error: string | undefined): string {
   const id = `f-${name}`;
-  const input = attributesOf({ id, type: 'checkbox', name, value: 'true', checked, required, ...marks(id, error) });
+  const input = attributesOf({ id, type: 'checkbox', name, value, checked, required, ...marks(id, error) });
   return `<div class="field"><label class="check"><input ${input}><span>${labelHtml}</span></label>${errorHtml(id, error)}</div>`;
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { parseEmailAddress } from '#domain/customer/email-address.ts';
 import { readText, readValue, TEXT_MAX_LENGTH, VALUE_MAX_LENGTH } from '#domain/customer/fields.ts';
 import type { FormField } from '../modules/forms/views.ts';
@@ -6,6 +7,11 @@ import type { Widgets } from './widgets.ts';
 /** Names of inputs that are no fields: the tick under the words of consent, and what only a machine fills. */
 export const CONSENT = 'consent';
 export const TRAP = 'contact_me_by_fax_only';
+
+/** What the tick under these words sends: of other words it is another, so nobody is kept as having agreed to what she did not see. */
+export function agreementTo(words: string): string {
+  return createHash('sha256').update(words).digest('base64url').slice(0, 16);
+}
 
 export interface Submission {
   readonly email: { readonly shown: string; readonly key: string };
@@ -51,7 +57,10 @@ export function readSubmission(form: { readonly fields: readonly FormField[]; re
     } else if (readValue(widget.type, read.value, zone) === null) errors.set(field, misfits[widget.type]);
     else answers[field] = read.value;
   }
-  if (form.consentText !== '' && (typed.get(CONSENT) ?? '') === '') errors.set(CONSENT, 'Please tick this box to go on.');
+  const agreed = typed.get(CONSENT) ?? '';
+  if (form.consentText !== '' && agreed !== agreementTo(form.consentText)) {
+    errors.set(CONSENT, agreed === '' ? 'Please tick this box to go on.' : 'These words have changed. Please read them and tick the box again.');
+  }
   return 'problem' in email || errors.size > 0 ? { typed, errors } : { email, answers };
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSignUpActivities } from '../../activities/sign-ups.ts';
 import { createSweepActivities } from '../../activities/sweep.ts';
+import { agreementTo } from '../../api/forms/submission.ts';
 import { CONFIRM_URL } from '../../infra/forms/confirmation.ts';
 import { startCatcher, type Catcher } from '../../infra/mail/catcher.ts';
 import { createTrackingIds } from '../../infra/mail/tracking-id.ts';
@@ -102,19 +103,35 @@ describe('the form', () => {
     expect(page.status).toBe(422);
     for (const part of ['value="not an address"', 'value="many"', 'value="31.1.2026"', 'Not an email address', 'Please fill this in.', 'Please enter a number', 'Please enter a date', 'Please tick this box', '5 things are missing or wrong', 'aria-invalid="true"']) expect(page.html).toContain(part);
     expect(await sql('select 1 from sign_up where form_id = $1', [form.id])).toEqual([]);
-    const fine = await send(form.url, { email: 'fine@example.com', first_name: ' Ada ', 'custom.seats': '3', consent: 'true', 'custom.plan': 'not asked for', score: '99' });
+    const fine = await send(form.url, { email: 'fine@example.com', first_name: ' Ada ', 'custom.seats': '3', consent: agreementTo('I agree'), 'custom.plan': 'not asked for', score: '99' });
     expect(fine.status).toBe(200);
     expect(await signUpsOf('fine@example.com')).toMatchObject([{ state: 'pending', answers: { first_name: 'Ada', 'custom.seats': '3' }, consent: 'I agree' }]);
   });
 
+  test('a tick under words that were changed since is not taken: she reads the new ones and ticks again', async () => {
+    const form = await makeForm({ consentText: 'One letter a month.' });
+    const tickOf = ({ html }: Page) => /name="consent" value="([^"]*)"/.exec(html)![1]!;
+    const old = tickOf(await open(form.url));
+    expect((await admin.get(`/forms/${form.id}`)).body.embed.html).toContain(`value="${old}"`);
+    await admin.patch(`/forms/${form.id}`, { version: form.version, consentText: 'A letter every day.' });
+    const refused = await send(form.url, { email: 'reads@example.com', consent: old });
+    expect(refused.status).toBe(422);
+    for (const part of ['A letter every day.', 'These words have changed.', 'value="reads@example.com"']) expect(refused.html).toContain(part);
+    expect(refused.html).not.toContain(' checked');
+    expect(await signUpsOf('reads@example.com')).toEqual([]);
+    expect((await send(form.url, { email: 'reads@example.com', consent: tickOf(refused) })).status).toBe(200);
+    expect(await signUpsOf('reads@example.com')).toMatchObject([{ consent: 'A letter every day.' }]);
+  });
+
   test('a text of any kind shows as it was written and does nothing', async () => {
     const evil = '<img src=x onerror=alert(1)>"\'&<script>alert(2)</script>';
+    const words = `${evil} https://x.example/"onmouseover="alert(3)`;
     const form = await makeForm({
-      name: evil, title: evil, intro: evil, consentText: `${evil} https://x.example/"onmouseover="alert(3)`, buttonLabel: evil.slice(0, 60), thanksText: evil, fields: [{ field: 'first_name', label: evil, required: true }], doubleOptIn: false,
+      name: evil, title: evil, intro: evil, consentText: words, buttonLabel: evil.slice(0, 60), thanksText: evil, fields: [{ field: 'first_name', label: evil, required: true }], doubleOptIn: false,
     });
-    const refused = await send(form.url, { email: evil, first_name: evil, consent: 'true' });
+    const refused = await send(form.url, { email: evil, first_name: evil, consent: agreementTo(words) });
     const typed = await send(`${form.url}?embed`, { email: 'evil@example.com"><script>alert(4)</script>', first_name: '' });
-    const thanked = await send(form.url, { email: 'evil@example.com', first_name: evil, consent: 'true' });
+    const thanked = await send(form.url, { email: 'evil@example.com', first_name: evil, consent: agreementTo(words) });
     const { embed } = (await admin.get(`/forms/${form.id}`)).body;
     for (const html of [(await open(form.url)).html, refused.html, typed.html, thanked.html, embed.html, embed.frame]) {
       expect(html).not.toMatch(/<script|<img|onmouseover="alert|[\s"']onerror=alert\(1\)>"/);
@@ -164,7 +181,7 @@ describe('the form', () => {
 describe('double opt-in', () => {
   test('a mail with a link; looking at it changes nothing, confirming it makes her a customer on the lists, again is the same', async () => {
     const form = await makeForm({ name: 'Confirming', title: 'The letter', thanksText: 'Glad to have you.', fields: [{ field: 'first_name', label: 'First name' }, { field: 'custom.plan', label: 'Plan' }], consentText: 'I want the letter.' });
-    const asked = await send(form.url, { email: ' Ada@Double.example ', first_name: 'Ada', 'custom.plan': 'gold', consent: 'true' });
+    const asked = await send(form.url, { email: ' Ada@Double.example ', first_name: 'Ada', 'custom.plan': 'gold', consent: agreementTo('I want the letter.') });
     expect(asked.html).toContain('Ada@Double.example');
     expect(await customerOf('ada@double.example')).toBeNull();
     const [mail] = await mailsTo('ada@double.example');
@@ -298,10 +315,10 @@ describe('double opt-in', () => {
 
   test('erased, she leaves no sign-up, and her link leads nowhere', async () => {
     const form = await makeForm({ consentText: 'Yes' });
-    const link = await linkFor(form, 'erase@me.example', { consent: 'true' });
+    const link = await linkFor(form, 'erase@me.example', { consent: agreementTo('Yes') });
     await send(link, {});
     await sql(`update sign_up set created_at = created_at - interval '1 hour' where email_key = 'erase@me.example'`);
-    const pending = await linkFor(form, 'erase@me.example', { consent: 'true' });
+    const pending = await linkFor(form, 'erase@me.example', { consent: agreementTo('Yes') });
     const { id } = await customerOf('erase@me.example');
     expect((await admin.delete(`/customers/${id}`)).status).toBe(204);
     expect(await sql(`select 1 from sign_up where email_key = 'erase@me.example' or customer_id = $1`, [id])).toEqual([]);
@@ -313,15 +330,15 @@ describe('double opt-in', () => {
 describe('without double opt-in', () => {
   test('she is on the list at once, goes where the form leads, and no suppression is lifted', async () => {
     const form = await makeForm({ doubleOptIn: false, redirectUrl: 'https://shop.example/thanks?x=1', consentText: 'Yes' });
-    const answer = await send(form.url, { email: 'direct@example.com', consent: 'true' });
+    const answer = await send(form.url, { email: 'direct@example.com', consent: agreementTo('Yes') });
     expect([answer.status, answer.headers.get('location')]).toEqual([303, 'https://shop.example/thanks?x=1']);
     expect((await open(form.url)).headers.get('content-security-policy')).toContain("form-action 'self' https://shop.example;");
-    const inFrame = await send(`${form.url}?embed`, { email: 'framed@example.com', consent: 'true' });
+    const inFrame = await send(`${form.url}?embed`, { email: 'framed@example.com', consent: agreementTo('Yes') });
     expect([inFrame.status, inFrame.html]).toEqual([200, expect.stringContaining('href="https://shop.example/thanks?x=1" target="_top"')]);
     expect(await customerOf('direct@example.com')).toMatchObject({ mailable: true, lists: [{ id: listId }] });
     expect(await signUpsOf('direct@example.com')).toMatchObject([{ state: 'confirmed', mailState: 'none', consent: 'Yes' }]);
     await admin.post('/suppressions', { email: 'left@example.com', reason: 'unsubscribed' });
-    expect((await send(form.url, { email: 'left@example.com', consent: 'true' })).status).toBe(303);
+    expect((await send(form.url, { email: 'left@example.com', consent: agreementTo('Yes') })).status).toBe(303);
     expect(await customerOf('left@example.com')).toMatchObject({ mailable: false, isUnsubscribed: true, lists: [{ id: listId }] });
   });
 });

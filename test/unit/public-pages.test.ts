@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readSubmission, readTyped } from '../../api/forms/submission.ts';
+import { agreementTo, readSubmission, readTyped } from '../../api/forms/submission.ts';
 import type { Widgets } from '../../api/forms/widgets.ts';
 import { networkOf } from '../../api/http/limits.ts';
 import { multiline, paragraphs } from '../../api/http/page.ts';
@@ -51,7 +51,7 @@ describe('a submission', () => {
 
   test.each([
     [{ ...fine, email: '' }, '', ['email']], [{ ...fine, email: 'ada@' }, '', ['email']], [{ ...fine, 'custom.seats': '1,5' }, '', ['custom.seats']], [{ email: 'ada@example.com' }, '', ['custom.vegan']],
-    [{ ...fine, first_name: 'x'.repeat(1_001) }, '', ['first_name']], [{ ...fine, first_name: 'a\u0000b' }, '', ['first_name']], [fine, 'I agree', ['consent']], [{ ...fine, consent: 'true' }, 'I agree', []],
+    [{ ...fine, first_name: 'x'.repeat(1_001) }, '', ['first_name']], [{ ...fine, first_name: 'a\u0000b' }, '', ['first_name']], [fine, 'I agree', ['consent']], [{ ...fine, consent: agreementTo('I agree') }, 'I agree', []], [{ ...fine, consent: agreementTo('I agree to less') }, 'I agree', ['consent']],
   ])('%j under %j has %j wrong', (values, consentText, wrong) => {
     expect(errorsOf(values, consentText)).toEqual(wrong);
   });
