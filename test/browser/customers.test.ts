@@ -101,6 +101,23 @@ describe('the keeper of the customers', () => {
     await clean();
   });
 
+  test('reads why a campaign reaches her or not, the answer follows what changes', async () => {
+    const { data } = await api<{ data: { id: string; name: string }[] }>('GET', '/lists?search=VIP');
+    const campaign = await api<{ id: string; version: number }>('POST', '/campaigns', { name: 'Spring' });
+    await api('PATCH', `/campaigns/${campaign.id}`, { version: campaign.version, targets: [{ kind: 'list', id: data[0]!.id, mode: 'include' }] });
+    const why = page.getByRole('region', { name: 'Why' });
+    await why.getByRole('button', { name: 'Campaign' }).click();
+    await page.getByRole('option', { name: 'Spring' }).click();
+    await why.getByText('She is in none of what is included: the list “VIP”.').waitFor();
+    await clean();
+    await page.getByRole('button', { name: 'Add to list' }).click();
+    await page.getByRole('option', { name: /VIP/ }).click();
+    await why.getByText('She would get it: included by the list “VIP”.').waitFor();
+    expect(await why.getByRole('link', { name: 'Open the campaign' }).getAttribute('href')).toBe(`/campaigns/${campaign.id}`);
+    await page.getByRole('button', { name: 'Remove from VIP' }).click();
+    await why.getByText('She is in none of what is included').waitFor();
+  });
+
   test('is told when somebody else saved meanwhile, and keeps what she typed', async () => {
     const id = Number(new URL(page.url()).pathname.split('/').at(-1));
     await page.getByRole('button', { name: 'Edit', exact: true }).click();
@@ -204,6 +221,19 @@ describe('the keeper of the customers', () => {
     await page.goto(`${app.baseUrl}/customers/exports`);
     await page.getByText('Completed').waitFor();
     await clean();
+  });
+
+  test('exports the recipients of a campaign, once one is chosen', async () => {
+    await page.getByRole('button', { name: 'New Export' }).click();
+    const dialog = page.getByRole('dialog', { name: 'New Export' });
+    await dialog.getByLabel('What to export').selectOption({ label: 'Recipients of a campaign' });
+    await dialog.getByRole('button', { name: 'Start export' }).click();
+    await dialog.getByText('Choose one.').last().waitFor();
+    await clean();
+    await dialog.getByRole('button', { name: 'Campaign' }).click();
+    await page.getByRole('option', { name: 'Spring' }).click();
+    await dialog.getByRole('button', { name: 'Start export' }).click();
+    await row('Recipients of Spring').getByText('Completed').waitFor({ timeout: 60_000 });
   });
 
   test('changes the type of a field, sees its misfits, and deletes one that nobody uses', async () => {

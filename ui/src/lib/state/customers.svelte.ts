@@ -149,3 +149,6 @@ export class CustomerDetail extends Resource<Customer> {
     return true;
   });
 }
+
+/** Why a campaign's mail reached an address, or did not. */
+export const whyOf = (campaignId: string, email: string) => new Resource(() => get('/campaigns/{id}/explain', { path: { id: campaignId }, query: { email } }));

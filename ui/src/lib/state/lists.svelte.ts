@@ -42,3 +42,6 @@ export const listName = (id: string): Promise<string> => get('/lists/{id}', { pa
 export const findSegments = (text: string): Promise<Option[]> =>
   get('/segments', { query: { limit: 50, ...(text ? { search: text } : {}) } }).then(({ data }) => data.map((segment) => ({ value: segment.id, label: segment.name })));
 export const segmentName = (id: string): Promise<string> => get('/segments/{id}', { path: { id } }).then((segment) => segment.name);
+
+export const findCampaigns = (text: string): Promise<Option[]> =>
+  get('/campaigns', { query: { limit: 50, ...(text ? { search: text } : {}) } }).then(({ data }) => data.map((campaign) => ({ value: campaign.id, label: campaign.name })));

@@ -1,4 +1,4 @@
-import { bulk, customers, exports, fields, lists, membership, suppressed, timeline, uses } from './customers.ts';
+import { bulk, customers, exports, fields, lists, membership, suppressed, timeline, uses, why } from './customers.ts';
 import { suppression } from './suppression.ts';
 import { suppressionUploads, uploads } from './uploads.ts';
 
@@ -7,6 +7,7 @@ export const audience = {
   membership,
   suppressed,
   timeline,
+  why,
   bulk,
   lists,
   uses,

@@ -75,6 +75,13 @@ export const suppressed = {
   done: (email: string) => `${email} is suppressed.`,
 };
 
+export const why = {
+  title: 'Why',
+  help: 'Choose a campaign to read why its mail reached this address, or did not.',
+  campaign: 'Campaign',
+  open: 'Open the campaign',
+};
+
 export const timeline = {
   title: 'Timeline',
   kinds: 'Kinds of events',
@@ -231,7 +238,7 @@ export const exports = {
   kinds: { customers: 'All customers', list: 'A list', segment: 'A segment', suppressions: 'Suppressions', events: 'Events', recipients: 'Recipients of a campaign',
     campaign_summary: 'Report of a campaign', campaign_reasons: 'Failures of a campaign', campaign_timeline: 'Timeline of a campaign', campaign_links: 'Links of a campaign', campaign_geography: 'Countries of a campaign', campaign_clients: 'Mail programs of a campaign', campaign_domains: 'Domains of a campaign', certificate: 'Certificate',
     report_days: 'Report by day', report_campaigns: 'Report by campaign', report_domains: 'Report by domain', report_connections: 'Report by connection' } as Record<string, string>,
-  list: 'List', segment: 'Segment', choose: 'Choose one.',
+  list: 'List', segment: 'Segment', campaign: 'Campaign', choose: 'Choose one.',
   titleOf: (size: number) => `Export ${people(size)}`,
   raw: 'Raw values',
   rawHelp: 'Off: cells that a spreadsheet would run as a formula get an apostrophe. On: values as they are, for importing again.',
