@@ -109,8 +109,9 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
         return await range.run();
       } finally {
         runs.delete(range);
-        pool.leave(range);
-        if (isDraining) await share.leave(tenant.sql);
+        const isResting = pool.leave(range);
+        const told = isDraining ? share.leave(tenant.sql) : isResting ? share.rest(tenant.sql, pool.size) : Promise.resolve();
+        await told.catch((error: unknown) => onProblem('a process could not give up its sessions', error));
       }
     });
   }

@@ -1,13 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { answered, closedBreaker, failed, verdict, type Breaker, type BreakReason } from '#domain/delivery/breaker.ts';
 import { classify, enhancedCode, type ReplyClass } from '#domain/delivery/reply.ts';
 import { SessionError, type Session } from './providers/provider.ts';
-import type { SessionShare } from './session-share.ts';
+import { REST_MS, type SessionShare } from './session-share.ts';
 
 /** A dying connection that is used again is a second road into doubt: idle ones do not live long. */
 const IDLE_MS = 5_000;
 const MAX_BACKOFF_MS = 2_000;
 /** When every session is taken one is asked for again after this. */
-const FULL_MS = 50;
+const FULL_MS = 10;
+/** A server that never closes its side is not waited for longer. */
+const LET_GO_MS = 1_000;
 /** Where more run than there are sessions, each has its turn for this long. */
 const TURN_MS = 1_000;
 
@@ -44,8 +47,12 @@ export class SessionPool {
     this.#runs = [...this.#runs, run];
   }
 
-  leave(run: object): void {
+  /** @returns whether nobody sends over it now: what is idle is closed soon */
+  leave(run: object): boolean {
     this.#runs = this.#runs.filter((other) => other !== run);
+    if (this.#runs.length > 0) return false;
+    setTimeout(() => { if (this.#runs.length === 0) this.#closeIdle(); }, REST_MS).unref();
+    return true;
   }
 
   /** Sessions that are open or being opened. */
@@ -105,7 +112,7 @@ export class SessionPool {
 
   /** Closes idle sessions above the share of this process. */
   trim(): void {
-    while (this.#size > this.#share.sessions) {
+    for (let over = this.#size - this.#share.sessions; over > 0; over -= 1) {
       const idle = this.#idle.pop();
       if (idle === undefined) return;
       clearTimeout(idle.timer);
@@ -145,6 +152,10 @@ export class SessionPool {
   /** Closes what is idle, and the rest as it comes back. */
   close(): void {
     this.#isClosed = true;
+    this.#closeIdle();
+  }
+
+  #closeIdle(): void {
     for (const { session, timer } of this.#idle) {
       clearTimeout(timer);
       this.#close(session);
@@ -152,8 +163,9 @@ export class SessionPool {
     this.#idle = [];
   }
 
+  /** It counts until the server has let go of it: another one would be one too many. */
   #close(session: Session): void {
-    this.#size -= 1;
     session.close();
+    void Promise.race([session.ended, sleep(LET_GO_MS, undefined, { ref: false })]).then(() => { this.#size -= 1; });
   }
 }

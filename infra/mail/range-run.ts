@@ -205,14 +205,14 @@ export class RangeRun {
   /** How many of `room` mails the limits let out now. */
   async #allowed(room: number): Promise<number> {
     const now = this.#o.clock.now();
-    if (now < this.#limitedUntil) return 0;
-    const { granted, retryAt } = await this.#o.governor.take(room);
-    if (retryAt === null) return granted;
-    if (retryAt - now > LONGEST_WAIT_MS) this.#stop ??= { kind: 'limit', until: retryAt };
-    else {
+    if (now >= this.#limitedUntil) {
+      const { granted, retryAt } = await this.#o.governor.take(room);
+      if (retryAt === null) return granted;
+      if (retryAt - now > LONGEST_WAIT_MS) this.#stop ??= { kind: 'limit', until: retryAt };
       this.#limitedUntil = retryAt;
-      this.#wakeIn(Math.max(1, retryAt - now));
     }
+    // Timers may ring a little early: then it waits once more.
+    this.#wakeIn(Math.max(1, this.#limitedUntil - this.#o.clock.now()));
     return 0;
   }
 

@@ -30,6 +30,7 @@ type Awaited = 'nothing' | 'sender' | 'recipient' | 'data' | 'message' | 'emptie
  * stream for each message, a turn of the loop for each reply.
  */
 export class SmtpSession implements Session {
+  readonly ended: Promise<void>;
   readonly #socket: Socket;
   readonly #can: SmtpExtensions;
   readonly #end: () => void;
@@ -48,6 +49,7 @@ export class SmtpSession implements Session {
     this.#socket = socket;
     this.#can = can;
     this.#end = end;
+    this.ended = new Promise((resolve) => void socket.once('close', () => resolve()));
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
   }
 

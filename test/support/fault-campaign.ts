@@ -5,6 +5,7 @@ import type { CampaignState } from '#domain/campaign/status.ts';
 import { secretPlace } from '../../infra/mail/source.ts';
 import { TEST_HTML } from './campaign.ts';
 import type { TestOrganization } from './organization.ts';
+import type { SinkRow, SmtpSink } from './smtp-sink.ts';
 
 /** A campaign whose people say what the scripted server does with them. */
 export interface FaultCampaign {
@@ -15,6 +16,7 @@ export interface FaultCampaign {
   /** Envelope sender: no other campaign has it, so the server's log tells them apart. */
   readonly sender: string;
   readonly people: readonly string[];
+  readonly delivery: Delivery;
 }
 
 export interface FaultCampaignSetup {
@@ -68,7 +70,7 @@ export async function draftCampaign(organization: TestOrganization, setup: Fault
         `insert into campaign (id, mail_no, name, subject, from_name, from_email, html, text, targets, delivery, created_by) values ($1, $2, $3, $4, 'Shop', $5, $6, $7, $8, $9, 'test')`,
         [id, mailNo, `Spring ${mailNo}`, setup.subject ?? 'Hello {{ first_name }}', sender, setup.html ?? TEST_HTML, setup.text ?? 'Leave: {{ unsubscribe_url }}', JSON.stringify([target]), JSON.stringify(setup.delivery)],
       );
-      return { organization, id, mailNo, listId, sender, people: setup.people };
+      return { organization, id, mailNo, listId, sender, people: setup.people, delivery: setup.delivery };
     }));
 }
 
@@ -127,3 +129,11 @@ export async function untilStanding(campaign: FaultCampaign, isThere: (standing:
 }
 
 export const untilState = (campaign: FaultCampaign, state: CampaignState, withinMs: number): Promise<Standing> => untilStanding(campaign, (standing) => standing.state === state, withinMs);
+
+/** Writes columns of a campaign's row, as SQL takes them: an A/B test, a schedule, a state. */
+export async function amend({ organization: { orgId, container }, id }: FaultCampaign, columns: Readonly<Record<string, unknown>>): Promise<void> {
+  const names = Object.keys(columns);
+  await container.tenants.use(orgId, ({ sql }) => sql.run(`update campaign set ${names.map((name, i) => `${name} = $${i + 2}`).join(', ')} where id = $1`, [id, ...Object.values(columns)]));
+}
+
+export const sentOver = async (sink: Pick<SmtpSink, 'rows'>, campaign: FaultCampaign): Promise<SinkRow[]> => (await sink.rows()).filter((row) => row.sender === campaign.sender);

@@ -9,6 +9,7 @@ import { compile } from '../support/content.ts';
 function provider(answer: (mail: OutgoingMail) => Outcome | 'silence', sent: OutgoingMail[] = []): Provider {
   const session: Session = {
     isUsable: true,
+    ended: Promise.resolve(),
     send: ([mail]) => {
       if (mail === undefined) return Promise.resolve([]);
       sent.push(mail);

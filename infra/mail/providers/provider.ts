@@ -20,6 +20,8 @@ export interface Session {
   /** One outcome per mail, in order. Never throws. */
   send(mails: readonly OutgoingMail[]): Promise<readonly Outcome[]>;
   close(): void;
+  /** Resolves when the other side has let go of it. */
+  readonly ended: Promise<void>;
 }
 
 /** Why a session could not be opened. */
