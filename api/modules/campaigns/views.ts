@@ -49,7 +49,9 @@ export interface ViewContext {
 
 export function toProgress(record: CampaignRowRecord, context: Pick<ViewContext, 'ratePerSecond' | 'now'>): Progress {
   const pending = Math.max(0, record.recipients - record.sent - record.failed - record.skipped - record.inDoubt);
-  const rate = record.state === 'running' ? context.ratePerSecond : 0;
+  // A throttle lets mail out in bursts; over a minute it is no faster than this.
+  const { throttlePerMinute } = record.delivery;
+  const rate = record.state === 'running' ? Math.min(context.ratePerSecond, throttlePerMinute === null ? Infinity : throttlePerMinute / 60) : 0;
   return {
     recipients: record.recipients, pending, sent: record.sent, failed: record.failed, skipped: record.skipped, inDoubt: record.inDoubt,
     opened: record.opened, clicked: record.clicked, unsubscribed: record.unsubscribed, bounced: record.bounced,

@@ -2,6 +2,9 @@ import type { Connection, Delivery, Experiment } from '$lib/api/types.ts';
 import { apportion, totalsByConnection, usedConnections } from '#domain/campaign/delivery.ts';
 import { planTest, testSize, variantCount } from '#domain/campaign/experiment.ts';
 
+/** Above this many recipients the name is typed before they are sent to, or before they are let down. */
+export const MANY_RECIPIENTS = 10_000;
+
 /** One connection's part of a campaign. `mails` is null while the audience is not known. */
 export interface Lane { readonly id: string; readonly name: string; readonly percent: number | null; readonly mails: number | null }
 

@@ -21,8 +21,6 @@ import { TargetChoices } from './targets.svelte.ts';
 export type SaveState = 'saved' | 'dirty' | 'saving' | 'failed' | 'conflict';
 export type Mark = 'complete' | 'incomplete' | 'faulty';
 
-/** Above this many recipients the name is typed before they are sent to. */
-export const MANY_RECIPIENTS = 10_000;
 const SAVE_AFTER_MS = 900;
 /** A server that could not be reached is tried again. */
 const RETRY_MS = 5_000;

@@ -1,4 +1,5 @@
 import Ban from '@lucide/svelte/icons/ban';
+import ChartColumn from '@lucide/svelte/icons/chart-column';
 import ClipboardPen from '@lucide/svelte/icons/clipboard-pen-line';
 import Columns3 from '@lucide/svelte/icons/columns-3';
 import FileDown from '@lucide/svelte/icons/file-down';
@@ -30,6 +31,7 @@ export const destinations: readonly Destination[] = [
   { href: '/templates', label: strings.shell.templates, icon: LayoutTemplate },
   { href: '/suppression', label: strings.shell.suppression, icon: Ban },
   { href: '/smtp', label: strings.shell.smtp, icon: Server },
+  { href: '/reports', label: strings.shell.reports, icon: ChartColumn },
 ];
 export const footDestinations: readonly Destination[] = [
   { href: '/mail-catcher', label: strings.shell.mailCatcher, icon: Inbox },

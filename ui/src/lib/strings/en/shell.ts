@@ -13,6 +13,7 @@ export const shell = {
   templates: 'Templates',
   suppression: 'Suppression',
   smtp: 'SMTP',
+  reports: 'Reports',
   mailCatcher: 'Mail catcher',
   settings: 'Settings',
   profile: 'Profile',
