@@ -45,6 +45,8 @@ export class CampaignEditor {
   #saved: Draft | null = null;
   #saving: Promise<void> | null = null;
   #countedFor = $state('');
+  /** What the checks are about: what is typed since then may have mended it. */
+  #checked = $state.raw<Draft | null>(null);
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** The test that was switched off last, should it be switched on again. */
   #keptTest: Experiment | null = null;
@@ -76,15 +78,15 @@ export class CampaignEditor {
   markOf(step: Step): Mark {
     if (step === 'scheduling') return this.whenProblem === null ? 'complete' : this.whenProblem === 'missing' ? 'incomplete' : 'faulty';
     const errors = this.errors.filter(({ field }) => stepOf(field) === step);
-    const { draft } = this;
-    if (draft === null || !this.checks.value) return 'incomplete';
+    const draft = this.#checked;
+    if (draft === null) return 'incomplete';
     if (this.saveError?.fields.some(({ field }) => stepOf(field) === step)) return 'faulty';
     return errors.length === 0 ? 'complete' : errors.some(({ field }) => isGiven(draft, field)) ? 'faulty' : 'incomplete';
   }
   /** What is wrong with something that was given; what is merely missing is said by the summary. */
   errorAt(field: string): string | null {
     const isAt = (one: { field: string }) => one.field === field;
-    const { draft } = this;
+    const draft = this.#checked;
     return this.saveError?.fields.find(isAt)?.message ?? (draft && isGiven(draft, field) ? this.errors.find(isAt)?.message : undefined) ?? null;
   }
 
@@ -215,7 +217,12 @@ export class CampaignEditor {
   }
 
   async #after() {
-    await Promise.all([this.checks.load(), this.isTargeted && !this.isCounted ? this.count() : undefined]);
+    const of = this.#saved;
+    const check = async () => {
+      await this.checks.load();
+      if (this.checks.status === 'ready') this.#checked = of;
+    };
+    await Promise.all([check(), this.isTargeted && !this.isCounted ? this.count() : undefined]);
   }
   /** Counts the audience anew: people come and go without a change here. */
   count = async (): Promise<void> => {

@@ -11,7 +11,7 @@ export const connections = {
   passwordKept: 'Saved. Leave empty to keep it.', fromHelp: 'Fills the campaign builder.',
   vendors: { catcher: 'Mail catcher', smtp: 'Generic SMTP' } as Record<string, string>,
   secures: { starttls: 'STARTTLS', tls: 'TLS', none: 'None' } as Record<string, string>,
-  health: 'Health', sender: 'Sender', today: 'Sent today', limits: 'Limits', usedBy: 'Used by', usedByCount: (n: number) => (n === 0 ? '–' : plural(n, 'campaign', 'campaigns')), builtIn: 'Built in',
+  health: 'Health', sender: 'Sender', today: 'Sent today', limits: 'Limits', usedBy: 'Used by', usedByCount: (n: number) => (n === 0 ? '–' : plural(n, 'campaign', 'campaigns')),
   ofDaily: (sent: number, limit: number) => `${count(sent)} of ${count(limit)}`, noLimit: 'No limit', limit: (size: number, window: keyof typeof windows) => `${count(size)} ${windows[window]}`, warmingUp: 'Warming up',
   edit: 'Edit', enable: 'Enable', disable: 'Disable', nowEnabled: 'Connection enabled.', nowDisabled: 'Connection disabled. It sends nothing.',
   test: 'Test Connection', testDetail: 'Signs in and sends one simple mail.', recipient: 'Recipient', sendTest: 'Send Test', succeeded: 'It works. The mail was accepted.',

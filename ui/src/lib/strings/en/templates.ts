@@ -17,7 +17,7 @@ export const templates = {
   conflict: { title: 'Somebody else saved this template meanwhile', text: 'Load their version and lose your changes, or save what you changed on top of theirs.', theirs: 'Load theirs', mine: 'Save mine on top' },
   content: 'Content',
 
-  choose: { title: 'Begin with a template', button: 'Templates', replaces: 'It takes the place of the content you have.', replaced: (name: string) => `Content replaced by “${name}”.`, undo: 'Undo', take: 'Take it', none: 'No saved templates yet.', withSubject: 'Take its subject and preheader too' },
+  choose: { title: 'Begin with a template', button: 'Templates', replaces: 'It takes the place of the content you have.', replaced: (name: string) => `Content replaced by “${name}”.`, undo: 'Undo', take: 'Take it', none: 'No saved templates yet.' },
   saveAs: { button: 'Save as template', title: 'Save as template', text: 'Content, subject and preheader are copied.' },
 
   images: {
