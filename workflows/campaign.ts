@@ -1,5 +1,5 @@
 import {
-  ActivityFailure, allHandlersFinished, ApplicationFailure, condition, continueAsNew, defineSignal, defineUpdate, proxyActivities, setHandler, sleep, workflowInfo,
+  ActivityFailure, allHandlersFinished, ApplicationFailure, CancellationScope, condition, continueAsNew, defineSignal, defineUpdate, proxyActivities, setHandler, sleep, workflowInfo,
 } from '@temporalio/workflow';
 import { cursorsOf, giveBack, take, type Supply } from '#domain/campaign/ranges.ts';
 import { LATEST_START_MS } from '#domain/campaign/schedule.ts';
@@ -14,6 +14,7 @@ const control = proxyActivities<CampaignActivities & StageActivities>(policies.c
 const probe = proxyActivities<StageActivities>(policies.probe);
 const bulk = proxyActivities<CampaignActivities>(policies.freeze);
 const send = proxyActivities<SendActivities>(policies.send);
+type RangeResult = Awaited<ReturnType<SendActivities['sendRange']>>;
 
 export const pauseUpdate = defineUpdate(messages.pause);
 export const resumeUpdate = defineUpdate(messages.resume);
@@ -49,7 +50,16 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   let isProbing = false;
   let limitChanges = 0;
   let activities = 0;
+  const freezing = new CancellationScope();
+  /** What is written of the state, in the order it was decided: else the row could end where an earlier command left it. */
+  let written: Promise<void> = Promise.resolve();
 
+  const inTurn = (write: () => Promise<void>): Promise<void> => {
+    const turn = written.then(write);
+    // Whoever asked for it hears of its failure; the next has its turn all the same.
+    written = turn.catch(() => undefined);
+    return turn;
+  };
   const command = (move: CampaignMove, perform: () => Promise<void>) => async () => {
     await condition(() => isReady);
     const next = after(state, move);
@@ -62,12 +72,15 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   };
   const pause = (why: PauseReason, detail: string | null) => {
     reason = why;
-    return control.pauseCampaign.executeWithOptions({ summary: `Pause: ${why}` }, [input, { reason: why, detail }]);
+    return inTurn(() => control.pauseCampaign.executeWithOptions({ summary: `Pause: ${why}` }, [input, { reason: why, detail }]));
   };
   setHandler(pauseUpdate, command('pause', () => pause('user', null)), { validator: validator('pause') });
-  setHandler(resumeUpdate, command('resume', () => control.resumeCampaign.executeWithOptions({ summary: 'Resume' }, [input])), { validator: validator('resume') });
-  setHandler(cancelUpdate, command('cancel', () => control.cancelCampaign.executeWithOptions({ summary: 'Cancel' }, [input])), { validator: validator('cancel') });
-  setHandler(unscheduleUpdate, command('unschedule', () => control.unscheduleCampaign.executeWithOptions({ summary: 'Unschedule' }, [input])), { validator: validator('unschedule') });
+  setHandler(resumeUpdate, command('resume', () => inTurn(() => control.resumeCampaign.executeWithOptions({ summary: 'Resume' }, [input]))), { validator: validator('resume') });
+  setHandler(cancelUpdate, command('cancel', () => {
+    freezing.cancel();
+    return inTurn(() => control.cancelCampaign.executeWithOptions({ summary: 'Cancel' }, [input]));
+  }), { validator: validator('cancel') });
+  setHandler(unscheduleUpdate, command('unschedule', () => inTurn(() => control.unscheduleCampaign.executeWithOptions({ summary: 'Unschedule' }, [input]))), { validator: validator('unschedule') });
   setHandler(limitsSignal, () => { limitChanges += 1; });
   setHandler(pickWinnerUpdate, async ({ variant, by }) => {
     // Who picks next finds that the wait is over.
@@ -113,27 +126,32 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
     if (state !== 'scheduled') return;
     const isLate = Date.now() - dueAt > LATEST_START_MS;
     [state, reason] = isLate ? ['paused', 'missed_time'] : ['running', null];
-    if (isLate) await control.missCampaign.executeWithOptions({ summary: 'It missed its time' }, [input]);
-    else await control.beginCampaign.executeWithOptions({ summary: 'Begin' }, [input]);
+    await inTurn(() => (isLate
+      ? control.missCampaign.executeWithOptions({ summary: 'It missed its time' }, [input])
+      : control.beginCampaign.executeWithOptions({ summary: 'Begin' }, [input])));
   }
 
-  /** A campaign whose content or audience cannot be read fails. */
+  /** A campaign whose content or audience cannot be read fails; one that is cancelled meanwhile waits for neither. */
   async function freeze(): Promise<void> {
     try {
-      await bulk.freezeAudience.executeWithOptions({ summary: 'Freeze the audience' }, [input]);
+      await freezing.run(() => bulk.freezeAudience.executeWithOptions({ summary: 'Freeze the audience' }, [input]));
     } catch (error) {
+      if (isFinal(state)) return;
       if (!(error instanceof ActivityFailure)) throw error;
       state = 'failed';
-      await control.failCampaign(input, { reason: 'unreadable', detail: error.cause?.message ?? error.message });
+      const detail = error.cause?.message ?? error.message;
+      await inTurn(() => control.failCampaign(input, { reason: 'unreadable', detail }));
     }
   }
 
   /** Waits while it is paused; after connection failures one of those who wait tries the connection. @returns whether it runs */
   async function running(): Promise<boolean> {
-    while (state === 'paused') {
+    do {
       if (isCutOff() && !isProbing) await tryConnection();
-      else await condition(() => state !== 'paused', RESUME_CHECK_MS);
-    }
+      else if (state === 'paused') await condition(() => state !== 'paused', RESUME_CHECK_MS);
+      // What was decided stands in the rows before anything follows from it.
+      await written;
+    } while (state === 'paused');
     return state === 'running';
   }
 
@@ -149,7 +167,7 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
       const isBack = await probe.probeConnections.executeWithOptions({ summary: 'Try the connection' }, [input]);
       if (!isBack || !isCutOff()) continue;
       state = 'running';
-      await control.resumeCampaign.executeWithOptions({ summary: 'Resume: the connection is back' }, [input]);
+      await inTurn(() => control.resumeCampaign.executeWithOptions({ summary: 'Resume: the connection is back' }, [input]));
     }
     isProbing = false;
   }
@@ -182,8 +200,9 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
         if (piece === undefined) break;
         activities += 1;
         const { from, to, variant } = piece;
-        const result = await send.sendRange.executeWithOptions({ summary: `Send ${from} to ${to}` }, [{ ...input, laneId: lane.id, from, to, variant, withRetries: lane.withRetries }]);
-        supply = giveBack(supply, { ...piece, from: result.next });
+        const result = await outcomeOf(send.sendRange.executeWithOptions({ summary: `Send ${from} to ${to}` }, [{ ...input, laneId: lane.id, from, to, variant, withRetries: lane.withRetries }]));
+        supply = giveBack(supply, { ...piece, from: result?.next ?? from });
+        if (result === null) break;
         if (result.stop?.kind === 'limit') await holdBack(lane, result.stop.until);
         else await heed(result.stop);
       }
@@ -206,13 +225,25 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
 
   async function retry(lane: Lane): Promise<void> {
     activities += 1;
-    const result = await send.sendRetries.executeWithOptions({ summary: 'Send what is due again' }, [{ ...input, laneId: lane.id, from: 1, to: 0, variant: null, withRetries: true }]);
+    const result = await outcomeOf(send.sendRetries.executeWithOptions({ summary: 'Send what is due again' }, [{ ...input, laneId: lane.id, from: 1, to: 0, variant: null, withRetries: true }]));
+    if (result === null) return;
     if (result.stop?.kind !== 'limit') return heed(result.stop);
     if (result.stop.until - Date.now() > NOTED_WAIT_MS) await notePhase('Phase: waiting for a limit', 'waiting_for_limit', result.stop.until);
     await waitForLimit(result.stop.until);
   }
 
-  async function heed(stop: Awaited<ReturnType<SendActivities['sendRange']>>['stop']): Promise<void> {
+  /** What a lane did; null when it was given to a newer plan (an attempt at one that woke an hour late): then all is planned anew. */
+  async function outcomeOf(sending: Promise<RangeResult>): Promise<RangeResult | null> {
+    try {
+      return await sending;
+    } catch (error) {
+      if (!(error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'conflict')) throw error;
+      isStale = true;
+      return null;
+    }
+  }
+
+  async function heed(stop: RangeResult['stop']): Promise<void> {
     if (stop === null || state !== 'running') return;
     if (stop.kind === 'broken') {
       if (isStale) return;

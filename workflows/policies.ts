@@ -21,11 +21,12 @@ export const policies = {
     startToCloseTimeout: '10 minutes',
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
   },
-  /** Sets of millions of rows; starts over after a crash. */
+  /** Sets of millions of rows; starts over after a crash. Cancelled it has ended before anything else begins. */
   freeze: {
     taskQueue: queues.bulk,
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     startToCloseTimeout: '2 hours',
-    heartbeatTimeout: '60 seconds',
+    heartbeatTimeout: '20 seconds',
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
   },
   /** Follows an organization's outbox while it flows; returns after a lull or a minute. */

@@ -65,6 +65,7 @@ export class FakeCampaign {
   /** What a range does; by default all of it goes out. */
   onRange: (job: RangeJob, nth: number) => Promise<Partial<RangeResult>> = (job) => Promise.resolve({ next: job.to + 1 });
   onFreeze: () => Promise<void> = () => Promise.resolve();
+  onPause: () => Promise<void> = () => Promise.resolve();
   onPass: (now: number) => Stop | null = () => { this.retries = []; return null; };
   ranges = 0;
   readonly connectionByLane = new Map<number, number>();
@@ -201,7 +202,10 @@ export const fakeCampaignActivities: CampaignActivities & StageActivities & Send
     return campaign.probes.shift() ?? true;
   },
   pickWinner: (input, variant, by) => change(input, `winner ${variant}`, { winner: variant, pickedBy: by }),
-  pauseCampaign: (input, { reason, detail }) => change(input, `pause ${reason}`, { isOpen: false, state: 'paused', reason, detail }),
+  pauseCampaign: async (input, { reason, detail }) => {
+    await of(input).onPause();
+    await change(input, `pause ${reason}`, { isOpen: false, state: 'paused', reason, detail });
+  },
   resumeCampaign: (input) => change(input, 'resume', { isOpen: true, state: 'running', reason: null, detail: null }),
   cancelCampaign: (input) => change(input, 'cancel', { isOpen: false, state: 'cancelled', reason: 'user' }),
   failCampaign: (input, { reason, detail }) => change(input, `fail ${reason}`, { isOpen: false, state: 'failed', phase: null, reason, detail }),
