@@ -64,6 +64,9 @@ interface OpenPool {
   readonly version: number;
 }
 
+/** A run looks so often whether its process may have more sessions, or must have fewer; most looks ask nobody. */
+const SHARE_EVERY_MS = 200;
+
 /** Settings that were edited hold from the next range on: the one under way returns. */
 async function isEdited({ sql }: Tenant, connectionNo: number, version: number): Promise<boolean> {
   return (await sql.first<{ version: number }>('select version from connection where no = $1', [connectionNo]))?.version !== version;
@@ -93,21 +96,19 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
       await takeShare();
       const onProblem = (problem: string, error: unknown) => options.logger.error({ err: error, orgId: job.orgId, mailNo: job.mailNo }, problem);
       const range = new RangeRun({
-        sql: tenant.sql, hold, mailOf: mail.of, paths: mail.paths, pool, clock: options.clock, from: job.from, to: job.to, reads, onProblem,
+        sql: tenant.sql, hold, mailOf: mail.of, paths: mail.paths, pool, clock: options.clock, from: job.from, to: job.to, reads, alive, onProblem,
         governor: new Governor({ sql: tenant.sql, connectionNo: hold.connectionNo, mailNo: job.mailNo, zone: tenant.org.timezone }),
-        alive: () => {
-          alive();
-          takeShare().catch((error: unknown) => onProblem('a process could not say how many sessions it has', error));
-        },
         watch: async () => ((await isEdited(tenant, hold.connectionNo, version)) ? { kind: 'draining' } : findHarm(tenant.sql, job.mailNo)),
         onOutbox: () => options.nudge(job.orgId),
       });
+      const sharing = setInterval(() => void takeShare().catch((error: unknown) => onProblem('a process could not say how many sessions it has', error)), SHARE_EVERY_MS);
       runs.add(range);
       pool.join(range);
       if (isDraining) range.drain();
       try {
         return await range.run();
       } finally {
+        clearInterval(sharing);
         runs.delete(range);
         const isResting = pool.leave(range);
         const told = isDraining ? share.leave(tenant.sql) : isResting ? share.rest(tenant.sql, pool.size) : Promise.resolve();

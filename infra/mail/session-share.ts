@@ -1,6 +1,8 @@
 import type { Sql } from '../db/sql.ts';
 
 const REFRESH_MS = 1_000;
+/** Who has none, or more than its share, looks more often. */
+const HASTY_REFRESH_MS = 200;
 const GONE_MS = 10_000;
 /** How long a process has what is too little for all. */
 const TURN_MS = 5_000;
@@ -37,7 +39,8 @@ export class SessionShare {
 
   /** Says that this process is there, counts the others and takes its share; cheap to call often. @param open sessions it has now */
   async refresh(sql: Sql, open: number): Promise<void> {
-    if (Date.now() - this.#readAt < REFRESH_MS) return;
+    const isSettled = this.#sessions > 0 && open <= this.#sessions;
+    if (Date.now() - this.#readAt < (isSettled ? REFRESH_MS : HASTY_REFRESH_MS)) return;
     this.#readAt = Date.now();
     const { connectionNo, processId, most } = this.#o;
     this.#sessions = await sql.transaction(async (tx) => {
