@@ -171,7 +171,7 @@ async function tellAllSent(tx: Sql, mailNo: number): Promise<void> {
     from generate_series(1, (select coalesce(max(ordinal), 0) from message where mail_no = $1), ${TOLD_AT_END}) first`, [mailNo]);
 }
 
-/** The counters agree with the ledger from here on: what differs is added to the current hour. */
+/** The counters agree with the ledger from here on: what differs is added, to the current hour. What others add meanwhile stays. */
 async function recount(tx: Sql, mailNo: number): Promise<void> {
   await tx.run(
     `with ledger as (
@@ -189,7 +189,14 @@ async function recount(tx: Sql, mailNo: number): Promise<void> {
             skipped = mail_count.skipped + excluded.skipped, in_doubt = mail_count.in_doubt + excluded.in_doubt`,
     [mailNo],
   );
-  await tx.run('delete from reason_count where mail_no = $1', [mailNo]);
   await tx.run(
-    `insert into reason_count (mail_no, state, reason, count) select $1, state, coalesce(reason, 'other'), count(*) from message where mail_no = $1 and state in (3, 4, 5) group by 2, 3`, [mailNo]);
+    `with ledger as (
+       select state, coalesce(reason, 'other') as reason, count(*) as count from message where mail_no = $1 and state in (3, 4, 5) group by 1, 2),
+     counted as (
+       select state, reason, sum(count) as count from reason_count where mail_no = $1 group by 1, 2)
+     insert into reason_count (mail_no, state, reason, count)
+     select $1, state, reason, coalesce(l.count, 0) - coalesce(c.count, 0) from ledger l full join counted c using (state, reason) where coalesce(l.count, 0) <> coalesce(c.count, 0)
+     on conflict (mail_no, state, reason, shard) do update set count = reason_count.count + excluded.count`,
+    [mailNo],
+  );
 }

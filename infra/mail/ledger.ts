@@ -144,21 +144,24 @@ export async function takeHold(sql: Sql, input: { readonly mailNo: number; reado
   });
 }
 
-/** Rows that an older epoch left `sending` become in doubt: the server may have taken them. Part of the caller's transaction. */
+/** Rows that an older epoch left `sending` become in doubt: the server may have taken them; of whom something was heard already, it has. Part of the caller's transaction. */
 export async function doubt(tx: Sql, range: { readonly mailNo: number; readonly from: number; readonly to: number; readonly before: number; readonly shard: number }): Promise<void> {
   await tx.run(DOUBT, [range.mailNo, range.from, range.to, range.before, range.shard]);
 }
 
 const DOUBT = statement('ledger-doubt', /* sql */ `
-with doubted as (
-  update message set state = 5, reason = 'interrupted', ended_at = now() where mail_no = $1 and ordinal between $2 and $3 and state = 1 and epoch < $4
-  returning connection_no, variant),
+with left_over as (
+  select ordinal, exists (select from event e where e.customer_id = m.customer_id and e.mail_no = m.mail_no and e.ordinal = m.ordinal) as is_proven
+    from message m where mail_no = $1 and ordinal between $2 and $3 and state = 1 and epoch < $4 order by ordinal for update of m),
+doubted as (
+  update message m set state = case when l.is_proven then 2 else 5 end, reason = case when l.is_proven then null else 'interrupted' end, ended_at = now()
+    from left_over l where m.mail_no = $1 and m.ordinal = l.ordinal returning m.connection_no, m.variant, m.state),
 reasoned as (
-  insert into reason_count (mail_no, state, reason, shard, count) select $1, 5, 'interrupted', $5, count(*) from doubted having count(*) > 0
+  insert into reason_count (mail_no, state, reason, shard, count) select $1, 5, 'interrupted', $5, count(*) from doubted where state = 5 having count(*) > 0
   on conflict (mail_no, state, reason, shard) do update set count = reason_count.count + excluded.count)
-insert into mail_count (mail_no, hour, connection_no, variant, shard, in_doubt)
-select $1, date_trunc('hour', now(), 'UTC'), connection_no, coalesce(variant, 0), $5, count(*) from doubted group by 3, 4
-on conflict (mail_no, hour, connection_no, variant, shard) do update set in_doubt = mail_count.in_doubt + excluded.in_doubt`);
+insert into mail_count (mail_no, hour, connection_no, variant, shard, sent, in_doubt)
+select $1, date_trunc('hour', now(), 'UTC'), connection_no, coalesce(variant, 0), $5, count(*) filter (where state = 2), count(*) filter (where state = 5) from doubted group by 3, 4
+on conflict (mail_no, hour, connection_no, variant, shard) do update set sent = mail_count.sent + excluded.sent, in_doubt = mail_count.in_doubt + excluded.in_doubt`);
 
 /**
  * One tick. Outcomes that found their row in doubt are written there too.

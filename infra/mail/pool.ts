@@ -127,7 +127,7 @@ export class SessionPool {
     this.#idle.push(entry);
   }
 
-  /** A session broke before a message was handed over. */
+  /** A session broke before the server had answered. */
   lost(now: number, problem: string): void {
     this.#fail(now, problem, undefined);
   }

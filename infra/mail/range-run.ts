@@ -323,6 +323,8 @@ export class RangeRun {
         this.#ended.push({ ordinal: flight.ordinal, state: 2, reason: null, reply: outcome.reply });
         return this.#release(flight.session);
       case 'unknown':
+        // A server that takes everything and answers nothing must not put the whole audience in doubt.
+        pool.lost(this.#o.clock.now(), outcome.problem);
         this.#counts.inDoubt += 1;
         this.#ended.push({ ordinal: flight.ordinal, state: 5, reason: 'no_answer', reply: outcome.problem });
         return this.#release(flight.session);

@@ -136,3 +136,46 @@ test('the index is told who was sent, also by a run that is fenced and by a camp
   expect(await told()).toEqual(expect.arrayContaining(sent));
   expect(await sql(`select 1 from outbox where topic = 'sent' and (payload->>'mail')::int = $1`)).toHaveLength(1);
 });
+
+test('a server that takes everything and answers nothing is left before the audience is in doubt', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: Array.from({ length: 200 }, (_, i) => `dotdrop-fin.${i}.8@x.example`), parallel: 10 });
+  const result = await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
+  expect(result.stop).toMatchObject({ kind: 'broken', reason: 'connection_failures' });
+  const { in_doubt: doubts, pending } = await ledgerOf(organization, campaign.mailNo);
+  expect(doubts).toBeLessThanOrEqual(20 + 10);
+  expect([doubts! + pending!, result.inDoubt]).toEqual([200, doubts]);
+}, 60_000);
+
+test('of whom something was heard before her attempt was given up it is known that she got it', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: ['heard.9@x.example', 'silent.9@x.example'] });
+  const sql = <T extends object>(text: string) => organization.container.tenants.use(organization.orgId, (tenant) => tenant.sql.rows<T>(text, [campaign.mailNo]));
+  await sql('update message set state = 1, attempt = 1, started_at = now(), connection_no = (select connection_no from lane where mail_no = $1 limit 1) where mail_no = $1');
+  await sql(`insert into event (type, customer_id, mail_no, ordinal, occurred_at, source, machine)
+    select 'opened', customer_id, $1, ordinal, now(), 'tracking', true from message join customer c on c.id = customer_id where mail_no = $1 and c.email like 'heard%'`);
+  await engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
+  expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ sent: 1, in_doubt: 1 });
+  expect(await sql('select sum(sent)::int as sent, sum(in_doubt)::int as doubts from mail_count where mail_no = $1')).toEqual([{ sent: 1, doubts: 1 }]);
+  expect(await sql(`select reason, sum(count)::int as count from reason_count where mail_no = $1 group by 1`)).toEqual([{ reason: 'interrupted', count: 1 }]);
+});
+
+test('evidence that arrives while the books are closed counts once, in the ledger and in the reasons', async () => {
+  const { campaign } = await frozen({ recipients: ['late.10@x.example', 'never.10@x.example'] });
+  const { pool, sql } = await organization.container.tenants.use(organization.orgId, (tenant) => Promise.resolve(tenant));
+  await sql.run("update message set state = 5, reason = 'no_answer', connection_no = 1, ended_at = now() where mail_no = $1", [campaign.mailNo]);
+  await sql.run(`insert into reason_count (mail_no, state, reason, shard, count) values ($1, 5, 'no_answer', 1, 2)`, [campaign.mailNo]);
+  await sql.run(`insert into mail_count (mail_no, hour, connection_no, in_doubt) values ($1, date_trunc('hour', now(), 'UTC'), 1, 2)`, [campaign.mailNo]);
+  const other = await pool.connect();
+  await other.query('begin');
+  await other.query('update message set state = 2, reason = null where mail_no = $1 and ordinal = 1', [campaign.mailNo]);
+  await other.query(`insert into reason_count (mail_no, state, reason, count) values ($1, 5, 'no_answer', -1)`, [campaign.mailNo]);
+  await other.query(`insert into mail_count (mail_no, hour, connection_no, shard, sent, in_doubt) values ($1, date_trunc('hour', now(), 'UTC'), 1, 9, 1, -1)`, [campaign.mailNo]);
+  const finishing = asActivity(createCampaignActivities(organization.container).finishCampaign, campaign);
+  const isOver = finishing.then(() => true, () => true);
+  await expect.poll(async () => (await Promise.race([isOver, false])) || (await sql.rows(`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).length > 0).toBe(true);
+  await other.query('commit');
+  other.release();
+  expect(await finishing).toBe(0);
+  expect(await ledgerOf(organization, campaign.mailNo)).toEqual({ sent: 1, in_doubt: 1 });
+  expect(await sql.rows('select sum(sent)::int as sent, sum(in_doubt)::int as doubts from mail_count where mail_no = $1', [campaign.mailNo])).toEqual([{ sent: 1, doubts: 1 }]);
+  expect(await sql.rows('select reason, sum(count)::int as count from reason_count where mail_no = $1 group by 1', [campaign.mailNo])).toEqual([{ reason: 'no_answer', count: 1 }]);
+});
