@@ -1,8 +1,8 @@
 import type { Field } from '$lib/api/types.ts';
-import { strings } from '$lib/strings/en.ts';
+import { editing } from '$lib/strings/en/editing.ts';
 
 /** A merge tag as people choose it. */
-export interface Tag { readonly tag: string; readonly label: string; readonly group: keyof typeof strings.editor.tagGroups }
+export interface Tag { readonly tag: string; readonly label: string; readonly group: keyof typeof editing.tagGroups }
 
 const groups: readonly (readonly [Tag['group'], readonly string[]])[] = [
   ['customer', ['first_name', 'last_name', 'email', 'phone', 'city', 'country', 'score', 'timezone']],
@@ -12,7 +12,7 @@ const groups: readonly (readonly [Tag['group'], readonly string[]])[] = [
 
 /** Every tag a mail can have, an organization's own fields among them. */
 export function tagsOf(fields: readonly Pick<Field, 'key' | 'label'>[]): Tag[] {
-  const [customer = [], ...others] = groups.map(([group, tags]) => tags.map((tag) => ({ tag, group, label: strings.editor.tags[tag] ?? tag })));
+  const [customer = [], ...others] = groups.map(([group, tags]) => tags.map((tag) => ({ tag, group, label: editing.tags[tag] ?? tag })));
   return [...customer, ...fields.map(({ key, label }) => ({ tag: `custom.${key}`, label, group: 'custom' as const })), ...others.flat()];
 }
 
@@ -26,7 +26,7 @@ const address = '{% if organization.address != "" %}, {{organization.address}}{%
 
 /** A mail with name, postal address and unsubscribe link at its end, in each part that lacks the link. */
 export function withFooter({ html, text }: { html: string; text: string }): { html: string; text: string } {
-  const link = strings.editor.footerLink;
+  const link = editing.footerLink;
   const footer = `<p style="margin:24px 0 0;font-size:12px;line-height:18px;color:#6b7280;text-align:center">{{organization.name}}${address}<br><a href="{{unsubscribe_url}}" style="color:#6b7280">${link}</a></p>\n`;
   return {
     html: hasUnsubscribe(html) || html.trim() === '' ? html : /<\/body>/i.test(html) ? html.replace(/<\/body>/i, (end) => footer + end) : `${html.trimEnd()}\n${footer}`,

@@ -7,7 +7,7 @@ import { newExperiment } from '$lib/campaign/experiment.ts';
 import { lanesOf } from '$lib/campaign/plan.ts';
 import { launchNow, whenProblem, type When } from '$lib/campaign/when.ts';
 import { tagsOf } from '$lib/content/tags.ts';
-import { strings } from '$lib/strings/en.ts';
+import { builder } from '$lib/strings/en/builder.ts';
 import { usedConnections } from '#domain/campaign/delivery.ts';
 import { variantsOf } from '#domain/campaign/experiment.ts';
 import { Action } from './action.svelte.ts';
@@ -239,7 +239,7 @@ export class CampaignEditor {
   /** Launches or schedules, by `when`. */
   start = new Action(async (acknowledgeWarnings: boolean) => {
     await this.flush();
-    if (this.saveState !== 'saved') throw this.saveError ?? new Error(strings.campaigns.builder.notSaved);
+    if (this.saveState !== 'saved') throw this.saveError ?? new Error(builder.notSaved);
     const { isNow, ...schedule } = this.when;
     const call = { path: { id: this.id }, idempotencyKey: this.#startKey };
     const started = isNow ? await post('/campaigns/{id}/launch', { ...call, body: { acknowledgeWarnings } }) : await post('/campaigns/{id}/schedule', { ...call, body: { ...schedule, acknowledgeWarnings } });

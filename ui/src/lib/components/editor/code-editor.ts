@@ -7,7 +7,7 @@ import { placeholder } from '@codemirror/view';
 import { tags as highlights } from '@lezer/highlight';
 import { EditorView, basicSetup } from 'codemirror';
 import type { Tag } from '$lib/content/tags.ts';
-import { strings } from '$lib/strings/en.ts';
+import { editing } from '$lib/strings/en/editing.ts';
 
 const look = EditorView.theme({
   '&': { height: '100%', fontSize: '13px', backgroundColor: 'var(--surface)', color: 'var(--ink)' },
@@ -64,7 +64,7 @@ function mergeTags(tags: () => readonly Tag[]): (context: CompletionContext) => 
     const filter = context.matchBefore(/\{\{[^{}|]*(?:\|[^{}|]*)*\|\s*\w*/);
     if (filter) {
       const from = context.pos - (/\w*$/.exec(filter.text)?.[0].length ?? 0);
-      return { from, options: Object.entries(strings.editor.filters).map(([label, detail]) => ({ label, detail, type: 'function', apply: label === 'default' ? 'default: ""' : label === 'date' ? 'date: "%-d %B %Y"' : label })), validFor: /^\w*$/ };
+      return { from, options: Object.entries(editing.filters).map(([label, detail]) => ({ label, detail, type: 'function', apply: label === 'default' ? 'default: ""' : label === 'date' ? 'date: "%-d %B %Y"' : label })), validFor: /^\w*$/ };
     }
     const tag = context.matchBefore(/\{\{-?\s*[\w.]*/);
     if (!tag) return null;

@@ -91,6 +91,6 @@ export const builder = {
   acknowledge: 'I have seen the warnings and want to go on.',
   launched: 'Launched. Sending starts now.', scheduled: (time: string) => `Scheduled for ${time}.`,
 
-  isScheduled: (time: string) => `Scheduled for ${time}`, isScheduledText: 'Nothing leaves before. To edit it, it becomes a draft again and has to be scheduled anew.', editAgain: 'Edit', unscheduleTitle: 'Take it off the schedule?', unscheduleConsequence: (time: string) => `It would start ${time}. It becomes a draft again, and nothing is sent until you launch or schedule it.`, unschedule: 'Unschedule',
+  isScheduled: (time: string) => `Scheduled for ${time}`, isScheduledText: 'Nothing leaves before. To edit it, it becomes a draft again and has to be scheduled anew.', editAgain: 'Edit',
   notDraft: 'This campaign is not a draft any more.', view: 'Open it',
 };

@@ -1,6 +1,5 @@
 import type { CampaignAction } from '$lib/api/types.ts';
 import { plural } from '$lib/format/format.svelte.ts';
-import { builder } from './builder.ts';
 
 const recipients = (count: number) => plural(count, 'recipient', 'recipients');
 const mails = (count: number) => plural(count, 'mail', 'mails');
@@ -33,8 +32,10 @@ export const campaigns = {
   reasonWords: {
     login_refused: 'Login refused', sender_refused: 'Sender refused', connection_failures: 'Connection failing', policy_refusals: 'Refused by receivers', complaint_rate: 'Too many complaints', bounce_rate: 'Too many bounces', missed_time: 'Missed its time', restored: 'Restored from a backup', organization_deleted: 'Organization deleted',
   } as Record<string, string>,
+  withTest: 'A/B Testing',
+  ownZones: 'In each recipient’s time zone',
+  unscheduleTitle: 'Take it off the schedule?', unscheduleConsequence: (time: string) => `It would start ${time}. It becomes a draft again, and nothing is sent until you launch or schedule it.`,
   phaseUntil: (phase: string, until: string) => `${phase} until ${until}`,
-  builder,
   view: {
     tabs: { overview: 'Overview', report: 'Report', recipients: 'Recipients', content: 'Content' },
     tabsLabel: 'Campaign',

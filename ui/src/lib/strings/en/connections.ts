@@ -9,7 +9,6 @@ export const connections = {
   add: 'Add Connection', counted: (size: number) => plural(size, 'connection', 'connections'),
   name: 'Name', namePlaceholder: 'SES production', vendor: 'Vendor Type', host: 'Host', hostPlaceholder: 'smtp.example.com', port: 'Port', secure: 'Secure', username: 'Username', password: 'Password', fromEmail: 'From Email', fromName: 'From Name',
   passwordKept: 'Saved. Leave empty to keep it.', fromHelp: 'Fills the campaign builder.',
-  vendors: { catcher: 'Mail catcher', smtp: 'Generic SMTP' } as Record<string, string>,
   secures: { starttls: 'STARTTLS', tls: 'TLS', none: 'None' } as Record<string, string>,
   health: 'Health', sender: 'Sender', today: 'Sent today', limits: 'Limits', usedBy: 'Used by', usedByCount: (n: number) => (n === 0 ? '–' : plural(n, 'campaign', 'campaigns')),
   ofDaily: (sent: number, limit: number) => `${count(sent)} of ${count(limit)}`, noLimit: 'No limit', limit: (size: number, window: keyof typeof windows) => `${count(size)} ${windows[window]}`, warmingUp: 'Warming up',

@@ -1,4 +1,5 @@
 export const delivery = {
+  vendors: { catcher: 'Mail catcher', smtp: 'Generic SMTP' } as Record<string, string>,
   catcher: {
     title: 'Mail catcher',
     description: 'Everything sent through the mail catcher lands here and nowhere else.',

@@ -11,6 +11,7 @@ export const shell = {
   fields: 'Fields',
   exports: 'Exports',
   templates: 'Templates',
+  newTemplate: 'New Template',
   suppression: 'Suppression',
   smtp: 'SMTP',
   reports: 'Reports',
