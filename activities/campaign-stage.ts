@@ -159,8 +159,9 @@ async function replaceConnection(tx: Transaction, input: CampaignInput, broken: 
   const campaign = await tx.first<{ delivery: Delivery; backupId: string | null }>(
     'select c.delivery, n.backup_id::text as "backupId" from campaign c, connection n where c.id = $1 and n.no = $2 for update of c', [input.campaignId, broken.connectionNo]);
   if (campaign === undefined) return false;
+  // Held against deletion: from here on the campaign's slices name them.
   const others = campaign.delivery.onBreak === 'carry_on' ? usedConnections(campaign.delivery).map((share) => share.id) : [];
-  const sound = new Map((await tx.rows<{ id: string; no: number }>("select id::text, no from connection where id = any($1::uuid[]) and enabled and health <> 'broken'", [[campaign.backupId, ...others].filter((id) => id !== null)]))
+  const sound = new Map((await tx.rows<{ id: string; no: number }>("select id::text, no from connection where id = any($1::uuid[]) and enabled and health <> 'broken' for key share", [[campaign.backupId, ...others].filter((id) => id !== null)]))
     .map((row) => [row.id, row.no]));
   const backup = campaign.backupId === null ? undefined : sound.get(campaign.backupId);
   const heirs = backup !== undefined ? [backup] : others.flatMap((id) => sound.get(id) ?? []);

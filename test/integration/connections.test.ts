@@ -84,6 +84,21 @@ test('a connection that campaigns and forms use stays and says by what, an unuse
   for (const ask of [() => connections.get(org, used.id), () => connections.edit(org, used.id, { name: 'Gone' }), () => connections.remove(org, used.id)]) await expect(ask()).rejects.toMatchObject({ code: 'not_found' });
 });
 
+test('a connection that stood in for another stays: mail waits for it, or a report names it', async () => {
+  const campaigns = createCampaignService(organization.container, createCampaignReader(organization.container));
+  const sql = (text: string, values: unknown[]) => organization.container.tenants.use(org, ({ sql }) => sql.run(text, values));
+  const heir = await smtp('Heir');
+  const campaign = await campaigns.create(org, 'owner', 'Ada', 'Moved');
+  const inUse = { code: 'conflict', message: 'This connection is in use and cannot be deleted. Used by: campaign “Moved”. Disable it instead.' };
+  await sql(`insert into slice (mail_no, phase, connection_no, first_ordinal, last_ordinal, next_ordinal) select c.mail_no, 'main', n.no, 1, 9, 1 from campaign c, connection n where c.id = $1 and n.id = $2`, [campaign.id, heir.id]);
+  await expect(connections.remove(org, heir.id)).rejects.toMatchObject(inUse);
+  await sql(`with walked as (delete from slice using campaign c where slice.mail_no = c.mail_no and c.id = $1 returning slice.mail_no, connection_no)
+    insert into mail_count (mail_no, hour, connection_no, sent) select mail_no, now(), connection_no, 9 from walked`, [campaign.id]);
+  await expect(connections.remove(org, heir.id)).rejects.toMatchObject(inUse);
+  await campaigns.remove(org, campaign.id);
+  await connections.remove(org, heir.id);
+});
+
 test('the pages of the list hold everyone once, by name in any case', async () => {
   for (const name of ['İstanbul', 'istanbul relay', 'Zürich', 'ärger', 'Ärger 2', 'alpha', 'Beta']) await smtp(name);
   const whole = await connections.list(org, { limit: 200, count: true });

@@ -98,7 +98,7 @@ export function createConnectionService({ tenants, secrets, config, clock, gatew
         return toConnectionView(edited);
       }),
 
-    /** @throws AppError `conflict` with the uses while it is used: ended campaigns count, their reports name it */
+    /** @throws AppError `conflict` with the uses while it is used: ended campaigns count, their reports name it; so do those it stood in for */
     remove: (orgId: string, id: string): Promise<void> =>
       tenants.use(orgId, ({ sql }) => sql.transaction(async (tx) => {
         // Whoever begins to use it waits for this lock, and finds it gone.
@@ -132,7 +132,9 @@ select c.id::text as "campaignId", c.mail_no as "mailNo" from campaign c where c
 
 const USES = /* sql */ `
 select kind, name from (
-  select 'campaign' as kind, id, name from campaign where delivery @> jsonb_build_object('connections', jsonb_build_array(jsonb_build_object('id', $1::uuid)))
+  select 'campaign' as kind, c.id, c.name from campaign c cross join (select no from connection where id = $1) used
+   where c.delivery @> jsonb_build_object('connections', jsonb_build_array(jsonb_build_object('id', $1::uuid)))
+      or exists (select from slice s where s.mail_no = c.mail_no and s.connection_no = used.no) or exists (select from mail_count m where m.mail_no = c.mail_no and m.connection_no = used.no)
   union all
   select 'form', id, name from sign_up_form where connection_id = $1
   union all
