@@ -31,7 +31,7 @@ describe('a campaign that was launched', () => {
     }
   };
   const campaignAt = async (id: string): Promise<Campaign> => call('GET', `/campaigns/${id}`);
-  const launch = async (name: string, { throttlePerMinute = null, ...more }: { throttlePerMinute?: number | null } & object = {}) => {
+  const launch = async (name: string, { throttlePerMinute = null, ...more }: { throttlePerMinute?: number | null; experiment?: object } = {}) => {
     const { id, version }: Campaign = await call('POST', '/campaigns', { name });
     await call('PATCH', `/campaigns/${id}`, {
       version, subject: 'Coats for {{first_name}}', fromName: 'Northwind', fromEmail: 'hello@example.com', html, text: 'Hello {{unsubscribe_url}}', targets: [{ kind: 'list', id: listId, mode: 'include' }],

@@ -1,4 +1,5 @@
 import type { Numbers } from './chart.ts';
+import { toCsv } from './csv.ts';
 
 function save(href: string, name: string) {
   const link = document.createElement('a');
@@ -8,17 +9,6 @@ function save(href: string, name: string) {
 }
 
 const fileName = (name: string, ending: string) => `${name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '').slice(0, 100) || 'chart'}.${ending}`;
-
-/** RFC 4180. A text that a spreadsheet would run as a formula gets an apostrophe in front. */
-export function toCsv({ columns, rows }: Numbers): string {
-  const cell = (value: string | number | null): string => {
-    if (value === null) return '';
-    if (typeof value === 'number') return String(value);
-    const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return [columns, ...rows].map((row) => row.map(cell).join(',')).join('\r\n');
-}
 
 function saveBlob(text: string, type: string, name: string) {
   const href = URL.createObjectURL(new Blob([text], { type }));

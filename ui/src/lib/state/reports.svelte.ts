@@ -1,6 +1,6 @@
 import { get } from '$lib/api/client.ts';
 import type { CampaignInRange, ConnectionInRange, Overview, Query, ReportDomains } from '$lib/api/types.ts';
-import type { DayRange } from '$lib/report/days.ts';
+import type { DayRange } from '$lib/report/ranges.ts';
 import { Action } from './action.svelte.ts';
 import { Resource, Rows } from './resource.svelte.ts';
 
