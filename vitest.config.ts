@@ -20,7 +20,7 @@ export default defineConfig({
       suite('workflow', { testTimeout: 60_000, maxWorkers: 1 }),
       suite('integration', { testTimeout: 90_000, maxWorkers: 2, setupFiles: ['test/support/own-installation.ts'] }),
       suite('browser', { testTimeout: 180_000, maxWorkers: 1 }),
-      suite('faults', { testTimeout: 300_000, maxWorkers: 1, setupFiles: ['test/support/own-installation.ts'] }),
+      suite('faults', { testTimeout: 300_000, maxWorkers: process.env['FERMATA_FAULT_MINUTES'] === undefined ? 2 : 1, setupFiles: ['test/support/own-installation.ts'] }),
     ],
   },
 });

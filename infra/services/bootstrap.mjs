@@ -1,4 +1,4 @@
-// The first step of `npm start`, `npm test` and `npm run bench`: plain JavaScript for Node 20 with built-ins only,
+// The first step of `npm start`, `npm test`, `npm run bench` and `npm run faults`: plain JavaScript for Node 20 with built-ins only,
 // because nothing is installed yet. It installs the packages when the lock file has changed and hands over to the
 // supervisor, which runs on the Node of the lock file. That Node is spawned by its path: a shell may have cached where `node` is.
 import { spawn } from 'node:child_process';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const checkout = resolve(fileURLToPath(new URL('.', import.meta.url)), '../..');
 const stamp = join(checkout, 'node_modules/.fermata-lock');
 const node = join(checkout, 'node_modules/.bin/node');
-const modes = ['start', 'test', 'bench'];
+const modes = ['start', 'test', 'bench', 'faults'];
 
 const [mode = '', ...args] = process.argv.slice(2);
 if (!modes.includes(mode)) {

@@ -1,15 +1,17 @@
 import { runBench } from './bench-run.ts';
+import { runFaults } from './fault-run.ts';
 import { MissingTool } from './install.ts';
 import { AlreadyRunning } from './run-file.ts';
 import { start } from './start.ts';
 import { runTests } from './test-run.ts';
 
-/** Entry of the three commands; prints one plain sentence for what a person can mend, the stack for what is ours. */
+/** Entry of the four commands; prints one plain sentence for what a person can mend, the stack for what is ours. */
 
 const modes = {
   start: (args: readonly string[]) => start({ demo: args.includes('--demo') }),
   test: runTests,
   bench: runBench,
+  faults: runFaults,
 } as const;
 
 // Whoever started this process is gone without a word, or its terminal is: stop as if told to.
@@ -23,7 +25,7 @@ try {
   const plain = error instanceof MissingTool || error instanceof AlreadyRunning;
   console.error(plain ? error.message : error instanceof Error ? error.message : error);
   if (!plain && process.env['FERMATA_LOG_LEVEL'] === 'debug') console.error(error);
-  if (mode === 'test') console.log('0 passed, 1 failed');
+  if (mode === 'test' || mode === 'faults') console.log('0 passed, 1 failed');
   process.exitCode = 1;
 }
 process.exit();
