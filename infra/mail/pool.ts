@@ -7,6 +7,8 @@ import { REST_MS, type SessionShare } from './session-share.ts';
 /** A dying connection that is used again is a second road into doubt: idle ones do not live long. */
 const IDLE_MS = 5_000;
 const MAX_BACKOFF_MS = 2_000;
+/** So many answers in a row by which the server asks for time slow the connection down: one session at a time, with growing pauses between them. */
+const BUSY_ANSWERS = 5;
 /** When every session is taken one is asked for again after this. */
 const FULL_MS = 10;
 /** A server that never closes its side is not waited for longer. */
@@ -34,6 +36,8 @@ export class SessionPool {
   #opening = 0;
   #probeAt = 0;
   #hasOpened = false;
+  /** Answers in a row by which the server asked for time. */
+  #laterInRow = 0;
   #isClosed = false;
   #stop: PoolStop | null = null;
 
@@ -62,7 +66,7 @@ export class SessionPool {
 
   /** Sessions that this run may hold now. Where more run than there are sessions they take turns, so that nobody waits for another's end. */
   shareOf(run: object, now: number): number {
-    const { sessions } = this.#share;
+    const sessions = this.#isBusy ? Math.min(1, this.#share.sessions) : this.#share.sessions;
     const runs = Math.max(1, this.#runs.length);
     if (sessions >= runs) return Math.floor(sessions / runs);
     const place = this.#runs.indexOf(run) - Math.floor(now / TURN_MS) * sessions;
@@ -74,11 +78,15 @@ export class SessionPool {
     return this.#stop;
   }
 
+  get #isBusy(): boolean {
+    return this.#laterInRow >= BUSY_ANSWERS;
+  }
+
   /** Milliseconds until another session may be tried; 0 for now. */
   waitMs(now: number): number {
     if (this.#stop !== null) return MAX_BACKOFF_MS;
     if (this.#idle.length === 0 && this.#size >= this.#share.sessions) return FULL_MS;
-    const isProbing = this.#breaker.failuresInRow > 0 || !this.#hasOpened;
+    const isProbing = this.#breaker.failuresInRow > 0 || !this.#hasOpened || this.#isBusy;
     if (isProbing && this.#opening > 0) return 50;
     return Math.max(0, this.#probeAt - now);
   }
@@ -133,15 +141,21 @@ export class SessionPool {
   }
 
   /** The server answered a mail. @param refused class of a refusal */
-  answered(text: string, refused: ReplyClass | undefined): void {
+  answered(now: number, text: string, refused: ReplyClass | undefined): void {
+    this.#laterInRow = refused === 'later' ? this.#laterInRow + 1 : 0;
+    if (this.#isBusy) this.#pause(now, this.#laterInRow - BUSY_ANSWERS);
     this.#breaker = answered(this.#breaker, refused === undefined ? null : enhancedCode(text));
     this.#judge(text, refused);
   }
 
   #fail(now: number, problem: string, refused: ReplyClass | undefined): void {
     this.#breaker = failed(this.#breaker);
-    this.#probeAt = now + Math.min(MAX_BACKOFF_MS, 100 * 2 ** Math.min(10, this.#breaker.failuresInRow - 1));
+    this.#pause(now, this.#breaker.failuresInRow - 1);
     this.#judge(problem, refused);
+  }
+
+  #pause(now: number, times: number): void {
+    this.#probeAt = now + Math.min(MAX_BACKOFF_MS, 100 * 2 ** Math.min(10, times));
   }
 
   #judge(detail: string, refused: ReplyClass | undefined): void {

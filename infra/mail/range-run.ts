@@ -319,7 +319,7 @@ export class RangeRun {
     switch (outcome.kind) {
       case 'sent':
         this.#counts.sent += 1;
-        pool.answered(outcome.reply, undefined);
+        pool.answered(this.#o.clock.now(), outcome.reply, undefined);
         this.#ended.push({ ordinal: flight.ordinal, state: 2, reason: null, reply: outcome.reply });
         return this.#release(flight.session);
       case 'unknown':
@@ -333,7 +333,7 @@ export class RangeRun {
         return this.#refuse(flight, this.#isLostAgain(flight.ordinal) ? toRefusal(flight, 'deferred', outcome.problem) : { ...requeue, ordinal: flight.ordinal, reply: outcome.problem });
       case 'refused': {
         const kind = classify(outcome.stage, outcome.reply);
-        pool.answered(outcome.reply.text, kind);
+        pool.answered(this.#o.clock.now(), outcome.reply.text, kind);
         this.#refuse(flight, toRefusal(flight, kind, outcome.reply.text));
       }
     }

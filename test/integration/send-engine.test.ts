@@ -179,3 +179,19 @@ test('evidence that arrives while the books are closed counts once, in the ledge
   expect(await sql.rows('select sum(sent)::int as sent, sum(in_doubt)::int as doubts from mail_count where mail_no = $1', [campaign.mailNo])).toEqual([{ sent: 1, doubts: 1 }]);
   expect(await sql.rows('select reason, sum(count)::int as count from reason_count where mail_no = $1 group by 1', [campaign.mailNo])).toEqual([{ reason: 'no_answer', count: 1 }]);
 });
+
+test('a server that asks for time is asked less and less, nobody uses an attempt, and mail flows again when it is ready', async () => {
+  const { campaign, lane, last } = await frozen({ recipients: Array.from({ length: 200 }, (_, i) => `busy.${i}.11@x.example`), parallel: 10 });
+  const askedFor = () => organization.container.tenants.use(organization.orgId, async ({ sql }) => (await sql.first<{ n: number }>('select count(*)::int as n from retry where mail_no = $1', [campaign.mailNo]))!.n);
+  await sink.script({ everybody: 'rcpt421' });
+  const run = engine.sendRange({ ...campaign, laneId: lane, from: 1, to: last, variant: null, withRetries: false }, alive);
+  await expect.poll(askedFor).toBeGreaterThan(5);
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  const asked = await askedFor();
+  expect(asked).toBeLessThan(40);
+  await sink.script({ everybody: null });
+  const result = await run;
+  expect(result.stop).toBeNull();
+  expect(result.sent).toBeGreaterThan(200 - asked - 10);
+  expect(await organization.container.tenants.use(organization.orgId, ({ sql }) => sql.rows('select distinct attempt from message where mail_no = $1 and state = 0', [campaign.mailNo]))).toEqual([{ attempt: 0 }]);
+}, 60_000);
