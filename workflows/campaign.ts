@@ -82,14 +82,19 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   }), { validator: validator('cancel') });
   setHandler(unscheduleUpdate, command('unschedule', () => inTurn(() => control.unscheduleCampaign.executeWithOptions({ summary: 'Unschedule' }, [input]))), { validator: validator('unschedule') });
   setHandler(limitsSignal, () => { limitChanges += 1; });
+  const isTestWaiting = () => state === 'running' && stage?.kind === 'wait' && stage.phase === 'waiting';
+  const notWaiting = () => ApplicationFailure.nonRetryable('A winner can be picked while the test waits for its end.', 'conflict');
   setHandler(pickWinnerUpdate, async ({ variant, by }) => {
+    // A run that has just begun or resumed does not know its stage yet.
+    await condition(() => stage !== null || state !== 'running');
+    if (!isTestWaiting()) throw notWaiting();
     // Who picks next finds that the wait is over.
     stage = null;
     await control.pickWinner.executeWithOptions({ summary: `Winner: variant ${variant}` }, [input, variant, by]);
     wasPicked = true;
   }, {
     validator: (_picked: { readonly variant: number; readonly by: string }) => {
-      if (stage?.kind !== 'wait' || stage.phase !== 'waiting') throw ApplicationFailure.nonRetryable('A winner can be picked while the test waits for its end.', 'conflict');
+      if (state !== 'running' || (stage !== null && !isTestWaiting())) throw notWaiting();
     },
   });
 
@@ -178,8 +183,8 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
     stage = null;
   }
 
-  async function waitForLimit(until: number): Promise<void> {
-    const known = limitChanges;
+  /** @param known changes of limits when it was asked: one that came meanwhile is no reason to wait */
+  async function waitForLimit(until: number, known: number): Promise<void> {
     await condition(() => state !== 'running' || isStale || limitChanges !== known, Math.max(1, Math.min(until - Date.now(), LIMIT_CHECK_MS)));
   }
 
@@ -199,22 +204,23 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
         supply = rest;
         if (piece === undefined) break;
         activities += 1;
+        const known = limitChanges;
         const { from, to, variant } = piece;
         const result = await outcomeOf(send.sendRange.executeWithOptions({ summary: `Send ${from} to ${to}` }, [{ ...input, laneId: lane.id, from, to, variant, withRetries: lane.withRetries }]));
         supply = giveBack(supply, { ...piece, from: result?.next ?? from });
         if (result === null) break;
-        if (result.stop?.kind === 'limit') await holdBack(lane, result.stop.until);
+        if (result.stop?.kind === 'limit') await holdBack(lane, result.stop.until, known);
         else await heed(result.stop);
       }
       busy -= 1;
     };
     /** A slot that waits for a limit is free for others. */
-    const holdBack = async (lane: Lane, until: number) => {
+    const holdBack = async (lane: Lane, until: number, known: number) => {
       limited.set(lane.id, until);
       const ready = Math.min(...limited.values());
       const isNoted = limited.size === busy && ready - Date.now() > NOTED_WAIT_MS;
       if (isNoted) await notePhase('Phase: waiting for a limit', 'waiting_for_limit', ready);
-      await waitForLimit(until);
+      await waitForLimit(until, known);
       limited.delete(lane.id);
       if (isNoted && state === 'running') await notePhase(`Phase: ${phase}`, phase, null);
     };
@@ -225,11 +231,12 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
 
   async function retry(lane: Lane): Promise<void> {
     activities += 1;
+    const known = limitChanges;
     const result = await outcomeOf(send.sendRetries.executeWithOptions({ summary: 'Send what is due again' }, [{ ...input, laneId: lane.id, from: 1, to: 0, variant: null, withRetries: true }]));
     if (result === null) return;
     if (result.stop?.kind !== 'limit') return heed(result.stop);
     if (result.stop.until - Date.now() > NOTED_WAIT_MS) await notePhase('Phase: waiting for a limit', 'waiting_for_limit', result.stop.until);
-    await waitForLimit(result.stop.until);
+    await waitForLimit(result.stop.until, known);
   }
 
   /** What a lane did; null when it was given to a newer plan (an attempt at one that woke an hour late): then all is planned anew. */
