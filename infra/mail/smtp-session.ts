@@ -16,6 +16,10 @@ export interface SmtpExtensions {
 /** SparkPost's advice; also what bounds the life of a session with a server that forgets. */
 const MESSAGES_PER_SESSION = 100;
 const MAX_REPLY_LENGTH = 65_536;
+/** Silence this long before 354 ends the session: nothing has left yet, and whoever hangs must not hold its slot. RFC 5321 4.5.3.2 gives DATA as long. */
+const PHASE_SILENCE_MS = 120_000;
+/** After the final dot: shorter makes duplicates (RFC 5321 4.5.3.2.6, RFC 1047). */
+const ANSWER_SILENCE_MS = 600_000;
 const FINAL_DOT = Buffer.from('.\r\n');
 
 /** The answer that is awaited. `emptied` and `reset` leave a transaction whose recipient was refused. */
@@ -88,6 +92,7 @@ export class SmtpSession implements Session {
       this.#mail = mail;
       this.#refused = null;
       this.#awaited = 'sender';
+      this.#socket.setTimeout(PHASE_SILENCE_MS);
       const sender = `MAIL FROM:<${mail.from}>${this.#can.size ? ` SIZE=${mail.bytes.length}` : ''}\r\n`;
       this.#write(this.#can.pipelining ? `${sender}RCPT TO:<${mail.to}>\r\nDATA\r\n` : sender);
     });
@@ -142,6 +147,7 @@ export class SmtpSession implements Session {
         // Some servers answer 250 instead of 354.
         if (code >= 400) return this.#refuse(code, text);
         this.#awaited = 'message';
+        this.#socket.setTimeout(ANSWER_SILENCE_MS);
         this.#socket.write(Buffer.concat([(this.#mail as OutgoingMail).bytes, FINAL_DOT]));
         return;
       case 'message':

@@ -47,7 +47,7 @@ export async function openSmtpSession(options: SmtpOptions): Promise<Session> {
   return takeOver(connection);
 }
 
-/** From here on nodemailer only watches the socket: that it lives, and 10 minutes of silence. */
+/** From here on nodemailer only watches the socket: that it lives, and the silence the session allows. */
 function takeOver(connection: SMTPConnection): Session {
   const socket = connection._socket;
   if (socket === null || socket === false) throw new SessionError('connect', 'The connection was closed.', null);

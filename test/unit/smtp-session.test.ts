@@ -1,5 +1,7 @@
+import { EventEmitter } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { SmtpSession } from '../../infra/mail/smtp-session.ts';
 import { openSmtpSession } from '../../infra/mail/smtp.ts';
 
 /** A server that answers each command from a table, by its first four letters; `body` is the answer to a whole message. */
@@ -77,6 +79,24 @@ test.each([
     if (isUsable) expect(await send()).toMatchObject(outcome);
     session.close();
   }
+});
+
+test('a server may be silent for 2 minutes before 354 and for 10 after the final dot', async () => {
+  const limits: number[] = [];
+  const socket = Object.assign(new EventEmitter(), { write: () => true, setTimeout: (ms: number) => void limits.push(ms) });
+  const session = new SmtpSession(socket as unknown as Socket, { pipelining: true, size: false, maxSizeBytes: 0 }, () => undefined);
+  const say = (answer: string) => void socket.emit('data', Buffer.from(answer));
+  const mail = { from: 'news@shop.example', to: 'ada@example.com', bytes: Buffer.from('x\r\n') };
+  const sending = session.send([mail]);
+  expect(limits).toEqual([120_000]);
+  say('250 ok\r\n250 ok\r\n354 go\r\n');
+  expect(limits).toEqual([120_000, 600_000]);
+  say('250 queued\r\n');
+  expect(await sending).toEqual([{ kind: 'sent', reply: '250 queued' }]);
+  const next = session.send([mail]);
+  expect(limits).toEqual([120_000, 600_000, 120_000]);
+  session.broken('Timeout');
+  expect(await next).toEqual([{ kind: 'lost', problem: 'Timeout' }]);
 });
 
 test('the message is written only after 354', async () => {
