@@ -1,6 +1,8 @@
 import { get, patch, post, remove, upload } from '$lib/api/client.ts';
 import type { Body, GalleryTemplate, Image, Query, Template, TemplateRow } from '$lib/api/types.ts';
-import { tagsOf, withFooter } from '$lib/content/tags.ts';
+import { withFooter } from '$lib/content/mail.ts';
+import { tagsOf } from '$lib/content/tags.ts';
+import { editing } from '$lib/strings/en/editing.ts';
 import { Action } from './action.svelte.ts';
 import { loadFields } from './customers.svelte.ts';
 import { MailPreview } from './mail-preview.svelte.ts';
@@ -12,7 +14,7 @@ export type Start = Pick<Template, 'name' | 'subject' | 'preheader' | 'html' | '
 type Edit = Omit<Body<'/templates/{id}', 'patch'>, 'version'>;
 
 export const loadTemplate = (id: string) => get('/templates/{id}', { path: { id } });
-export const blankStart = (): Start => ({ name: '', subject: '', preheader: '', ...withFooter({ html: '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"></head>\n<body>\n<p>Hello {{first_name | default: "there"}},</p>\n</body>\n</html>\n', text: '' }) });
+export const blankStart = (): Start => ({ name: '', subject: '', preheader: '', ...withFooter({ html: '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"></head>\n<body>\n<p>Hello {{first_name | default: "there"}},</p>\n</body>\n</html>\n', text: '' }, editing.footerLink) });
 export const startOf = (template: GalleryTemplate | Template): Start => ({ name: template.name, subject: template.subject, preheader: template.preheader, html: template.html, text: 'text' in template ? template.text : '' });
 
 /** Ready-made mails. */
