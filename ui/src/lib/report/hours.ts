@@ -1,4 +1,4 @@
-import type { ReportTimeline } from '$lib/api/types.ts';
+import type { ReportTimeline } from '../api/types.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
