@@ -113,13 +113,14 @@ export function createCampaignActivities(container: Container) {
 
     /** A fault that resuming cannot repair. */
     failCampaign: (input: CampaignInput, why: { readonly reason: string; readonly detail: string }): Promise<void> =>
-      inTenant(input, ({ sql }) =>
-        sql.transaction(async (tx) => {
+      inTenant(input, async ({ sql }) => {
+        await sql.transaction(async (tx) => {
           const failed = await move(tx, input, ['running', 'paused'], 'failed', ', phase = null, phase_until = null, reason = $2, state_detail = $3, ended_at = now()', [why.reason, why.detail]);
           await close(tx, input);
           if (failed) await tellAllSent(tx, input.mailNo);
-        }),
-      ),
+        });
+        await dropStaged(sql, input);
+      }),
 
     /**
      * Closes the books: recounts from the ledger and completes the campaign when everyone has ended. Of a cancelled
@@ -127,7 +128,11 @@ export function createCampaignActivities(container: Container) {
      * @returns how many are still pending; 0 when it is over
      */
     finishCampaign: (input: CampaignInput): Promise<number> =>
-      inTenant(input, ({ sql }) => alive(HEARTBEAT_MS, () => sql.transaction((tx) => finish(tx, input)))),
+      inTenant(input, ({ sql }) => alive(HEARTBEAT_MS, async () => {
+        const pending = await sql.transaction((tx) => finish(tx, input));
+        await dropStaged(sql, input);
+        return pending;
+      })),
 
     /** Recounts an ended campaign from its ledger and from what customers' records hold. @returns false while the index has not heard of every mail */
     certifyCampaign: (input: CampaignInput): Promise<boolean> => inTenant(input, ({ sql }) => alive(HEARTBEAT_MS, () => certify(sql, input))),
@@ -163,6 +168,11 @@ async function finish(tx: Sql, input: CampaignInput): Promise<number> {
     [input.campaignId],
   );
   return 0;
+}
+
+/** An audience that was read and never frozen goes. By itself: who erases holds the staged ones before messages. */
+async function dropStaged(sql: Sql, input: CampaignInput): Promise<void> {
+  await sql.run('delete from audience_staging where mail_no = $1', [input.mailNo]);
 }
 
 /** The index was told while it was sent, but for what a crash kept back: who is known already costs a look. */

@@ -195,3 +195,17 @@ test('a server that asks for time is asked less and less, nobody uses an attempt
   expect(result.sent).toBeGreaterThan(200 - asked - 10);
   expect(await organization.container.tenants.use(organization.orgId, ({ sql }) => sql.rows('select distinct attempt from message where mail_no = $1 and state = 0', [campaign.mailNo]))).toEqual([{ attempt: 0 }]);
 }, 60_000);
+
+test('an audience that was read and never frozen goes with its campaign', async () => {
+  const activities = createCampaignActivities(organization.container);
+  for (const end of ['cancel', 'fail'] as const) {
+    const campaign = await createLaunchedCampaign(organization, { port: sink.port, recipients: [`${end}.12@x.example`] });
+    const { sql } = await organization.container.tenants.use(organization.orgId, (tenant) => Promise.resolve(tenant));
+    await sql.run('insert into audience_staging (mail_no, attempt, customer_id) select $1, 1, generate_series(1, 100)', [campaign.mailNo]);
+    if (end === 'cancel') {
+      await activities.cancelCampaign(campaign);
+      expect(await asActivity(activities.finishCampaign, campaign)).toBe(0);
+    } else await activities.failCampaign(campaign, { reason: 'unreadable', detail: 'x' });
+    expect(await sql.rows('select 1 from audience_staging where mail_no = $1 limit 1', [campaign.mailNo])).toEqual([]);
+  }
+});
