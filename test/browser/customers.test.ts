@@ -73,6 +73,12 @@ describe('the keeper of the customers', () => {
     await dialog.getByLabel('plan_type').fill('team');
     await dialog.getByRole('button', { name: 'Add', exact: true }).click();
     await page.getByText('ada@example.com added.').waitFor();
+    // What the library adds behind a toast's own style must not spoil it.
+    expect(await page.evaluate<boolean>(`(() => {
+      const line = document.body.appendChild(Object.assign(document.createElement('i'), { style: 'color: var(--line)' }));
+      const { borderTopColor, fontFamily } = getComputedStyle(document.querySelector('[data-sonner-toast]'));
+      return borderTopColor === getComputedStyle(line).color && fontFamily.includes('Inter');
+    })()`)).toBe(true);
     await row('ada@example.com').waitFor();
   });
 
