@@ -1,4 +1,4 @@
-import type { Campaign } from '$lib/api/types.ts';
+import type { Campaign } from '../api/types.ts';
 
 /** What a draft's author writes: all that the API takes back. */
 export type Draft = Pick<Campaign, 'name' | 'subject' | 'preheader' | 'fromName' | 'fromEmail' | 'replyTo' | 'html' | 'text' | 'targets' | 'delivery' | 'experiment' | 'tracking' | 'utm'>;

@@ -1,4 +1,4 @@
-import type { Experiment } from '$lib/api/types.ts';
+import type { Experiment } from '../api/types.ts';
 import { variantCount } from '#domain/campaign/experiment.ts';
 import type { Draft } from './draft.ts';
 import { evenShares } from './plan.ts';

@@ -1,4 +1,4 @@
-import type { Connection, Delivery, Experiment } from '$lib/api/types.ts';
+import type { Connection, Delivery, Experiment } from '../api/types.ts';
 import { apportion, totalsByConnection, usedConnections } from '#domain/campaign/delivery.ts';
 import { planTest, testSize, variantCount } from '#domain/campaign/experiment.ts';
 

@@ -1,4 +1,4 @@
-import type { Schedule } from '$lib/api/types.ts';
+import type { Schedule } from '../api/types.ts';
 import { freezeAt, instantOf, MIN_NOTICE_MS, wallTime } from '#domain/campaign/schedule.ts';
 import { offsetAt } from '#domain/shared/time.ts';
 

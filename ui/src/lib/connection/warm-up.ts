@@ -1,4 +1,4 @@
-import type { Connection } from '$lib/api/types.ts';
+import type { Connection } from '../api/types.ts';
 import { warmUpOf } from '#domain/delivery/rate.ts';
 
 export type WarmUp = NonNullable<Connection['warmUp']>;

@@ -1,4 +1,4 @@
-import type { Image } from '$lib/api/types.ts';
+import type { Image } from '../api/types.ts';
 
 /** Mail programs show about this much. */
 const MAIL_WIDTH = 600;
