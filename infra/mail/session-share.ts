@@ -7,7 +7,7 @@ const GONE_MS = 10_000;
 /** How long a process has what is too little for all. */
 const TURN_MS = 5_000;
 /** How long the idle sessions of a connection over which nothing is sent stay open. */
-export const REST_MS = 2_000;
+export const REST_MS = 300;
 
 export interface SessionShareOptions {
   readonly connectionNo: number;
@@ -21,7 +21,7 @@ export interface SessionShareOptions {
  * How many of a connection's parallel sessions this process may open: they are divided among the processes that send over
  * it now, whatever the campaign. Who comes later takes only what the others do not hold, and they give up what is above
  * their share as its mails end; so together they never hold more. A process that is silent for 10 s has given up its
- * share; one that rests keeps it for 2 s, or the others would take it in the blink of an eye between two ranges.
+ * share; one that rests keeps it for a moment, or the others would take it between two ranges.
  */
 export class SessionShare {
   readonly #o: SessionShareOptions;
@@ -61,7 +61,7 @@ export class SessionShare {
     });
   }
 
-  /** Nothing is sent over the connection now: the others may have this share in 2 s. @param open sessions that are idle */
+  /** Nothing is sent over the connection now: the others may have this share in a moment. @param open sessions that are idle */
   async rest(sql: Sql, open: number): Promise<void> {
     this.#readAt = 0;
     await sql.run(
