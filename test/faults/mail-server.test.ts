@@ -4,6 +4,7 @@ import { addConnection, command, draftCampaign, launch, peopleOf, standingOf, un
 import { singleDelivery } from '#domain/campaign/delivery.ts';
 import { checkCampaign, type Findings } from '../support/invariants.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
+import { SideBySide } from '../support/side-by-side.ts';
 import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
 import type { SinkRules } from '../support/smtp-sink-script.ts';
 import { Timeline } from '../support/timeline.ts';
@@ -35,12 +36,14 @@ interface Row {
 
 /** Waits until the campaign paused itself, looks that nobody was blamed, and mends the server. */
 const breakOpens = (reason: string, repair: (scene: Scene) => Promise<void>, failedAtMost = 0) => async (scene: Scene) => {
-  const standing = await untilStanding(scene.campaign, ({ state }) => state !== 'running', 60_000);
+  const standing = await untilStanding(scene.campaign, ({ state }) => state !== 'running', 120_000);
   scene.note(`paused: ${standing.reason}, ${standing.ended} of ${scene.campaign.people.length} ended`);
   expect(standing).toMatchObject({ state: 'paused', reason });
   expect(standing.ended).toBeLessThanOrEqual(failedAtMost);
   await repair(scene);
 };
+
+const refuses = (sink: SmtpSink, count: number) => expect.poll(async () => (await sink.counts()).refused, { timeout: 60_000, interval: 50 }).toBeGreaterThanOrEqual(count);
 
 const rows: readonly Row[] = [
   ...[true, false].map((pipelining): Row => ({
@@ -53,7 +56,7 @@ const rows: readonly Row[] = [
   {
     name: 'silence after the dot, until the server dies', people: { ok: 60, dothang: 4 }, inDoubt: 4, expected: { sent: 60, inDoubt: 4 },
     play: async ({ campaign, sink }) => {
-      await untilStanding(campaign, ({ ended }) => ended === 60, 30_000);
+      await untilStanding(campaign, ({ ended }) => ended === 60, 90_000);
       await sink.kill();
       await sink.start();
     },
@@ -68,7 +71,7 @@ const rows: readonly Row[] = [
   {
     name: 'one message that closes every session before 354 waits for its retry and keeps nobody from theirs', people: { ok: 40, data354drop: 1 }, expected: { sent: 40, inDoubt: 0 },
     play: async ({ campaign, note }) => {
-      const standing = await untilStanding(campaign, ({ phase }) => phase === 'retrying', 30_000);
+      const standing = await untilStanding(campaign, ({ phase }) => phase === 'retrying', 90_000);
       note(JSON.stringify(standing));
       expect(standing).toMatchObject({ state: 'running', ended: 40 });
       await command(campaign, 'cancel');
@@ -94,7 +97,7 @@ const rows: readonly Row[] = [
   {
     name: 'a storm of 451', people: { ok: 30 }, rules: { everybody: 'dot451' }, expected: { sent: 30, inDoubt: 0, attempts: 2 },
     play: async ({ campaign, sink }) => {
-      await sleep(5_000);
+      await refuses(sink, 30);
       expect((await standingOf(campaign)).state).toBe('running');
       await sink.script({ everybody: null });
     },
@@ -102,7 +105,8 @@ const rows: readonly Row[] = [
   ...(['rcpt421', 'dot454'] as const).map((everybody): Row => ({
     name: `a storm of ${everybody}: the server is busy, nobody's attempts are used`, people: { ok: 30 }, rules: { everybody }, expected: { sent: 30, inDoubt: 0, attempts: 1 },
     play: async ({ sink }) => {
-      await sleep(5_000);
+      await refuses(sink, 3);
+      await sleep(2_000);
       await sink.script({ everybody: null });
     },
   })),
@@ -149,7 +153,7 @@ const rows: readonly Row[] = [
   {
     name: 'kill -9 of the server in the middle', people: { ok: 1_500, 'slow-5': 300 }, inDoubt: SESSIONS, expected: {},
     play: async ({ campaign, sink, note }) => {
-      const { ended } = await untilStanding(campaign, (standing) => standing.ended > 300, 30_000);
+      const { ended } = await untilStanding(campaign, (standing) => standing.ended > 300, 90_000);
       note(`killed after ${ended}`);
       await sink.kill();
       await sleep(1_000);
@@ -159,7 +163,7 @@ const rows: readonly Row[] = [
   {
     name: 'the server stands still for 3 s', people: { ok: 1_000, 'slow-5': 200 }, expected: { sent: 1_200, inDoubt: 0 },
     play: async ({ campaign, sink }) => {
-      await untilStanding(campaign, (standing) => standing.ended > 200, 30_000);
+      await untilStanding(campaign, (standing) => standing.ended > 200, 90_000);
       sink.suspend();
       await sleep(3_000);
       sink.resume();
@@ -170,17 +174,16 @@ const rows: readonly Row[] = [
 const WORKERS = 2;
 let workers: WorkerProcess[] = [];
 let organization: TestOrganization;
-const outcomes = new Map<string, Promise<Findings & { readonly reasons: Readonly<Record<string, number>>; readonly attempts: number }>>();
+const outcomes = new SideBySide<Findings & { readonly reasons: Readonly<Record<string, number>>; readonly attempts: number }>();
 
 beforeAll(async () => {
   organization = await createTestOrganization();
   workers = await Promise.all(Array.from({ length: WORKERS }, () => startWorker({ FERMATA_ALLOW_PRIVATE_SMTP: 'true' })));
   // All at once: most of them wait for a server.
-  for (const [i, row] of rows.entries()) outcomes.set(row.name, perform(row, i));
-  for (const outcome of outcomes.values()) outcome.catch(() => undefined);
+  for (const [i, row] of rows.entries()) outcomes.begin(row.name, perform(row, i));
 }, 120_000);
 afterAll(async () => {
-  await Promise.allSettled(outcomes.values());
+  await outcomes.ended();
   await Promise.all(workers.map((worker) => worker.kill('SIGTERM')));
   await organization?.close();
 }, 240_000);
@@ -209,7 +212,7 @@ async function perform(row: Row, place: number) {
 }
 
 test.each(rows)('$name', async ({ name, expected }) => {
-  const found = await outcomes.get(name)!;
+  const found = await outcomes.outcomeOf(name);
   expect(found.violations).toEqual([]);
   if (expected.sent !== undefined) expect(found.counts.sent).toBe(expected.sent);
   if (expected.failed !== undefined) expect(found.counts.failed).toBe(expected.failed);

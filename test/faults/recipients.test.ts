@@ -7,6 +7,7 @@ import { startTestApi, type TestApi } from '../support/api.ts';
 import { addConnection, draftCampaign, launch, launchOver, peopleOf, standingOf, untilStanding, untilState } from '../support/fault-campaign.ts';
 import { checkCampaign } from '../support/invariants.ts';
 import type { TestOrganization } from '../support/organization.ts';
+import { SideBySide } from '../support/side-by-side.ts';
 import { startSmtpSink } from '../support/smtp-sink.ts';
 import { Timeline } from '../support/timeline.ts';
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
@@ -19,19 +20,31 @@ beforeAll(async () => {
   api = await startTestApi(own);
   organization = { orgId: api.orgId, container: api.container, close: () => api.close() };
   workers = await Promise.all([startWorker(own), startWorker(own)]);
+  for (const [name, scenario] of Object.entries(scenarios)) outcomes.begin(name, scenario());
 }, 120_000);
 afterAll(async () => {
+  await outcomes.ended();
   await Promise.all(workers.map((worker) => worker.kill('SIGTERM')));
   await api?.close();
-}, 120_000);
+}, 240_000);
 
-test('unsubscribing and suppressing race with sending: whoever was out before her turn gets nothing', async () => {
+const scenarios: Readonly<Record<string, () => Promise<void>>> = {
+  'unsubscribing and suppressing race with sending: whoever was out before her turn gets nothing': leaveWhileMailGoesOut,
+  'one of two connections dies: with `carry_on` the other takes over whom nobody has tried, with `pause` the campaign waits': killOneOfTwoServers,
+  'hostile values in the fields of people: every mail is whole, to its recipient alone, and nothing of theirs is a header or a tag': sendHostileValues,
+  'hostile content ends in a state with a name, and keeps nobody else waiting': sendHostileContent,
+};
+const outcomes = new SideBySide<void>();
+
+test.each(Object.keys(scenarios))('%s', (name) => outcomes.outcomeOf(name), 240_000);
+
+async function leaveWhileMailGoesOut(): Promise<void> {
   const timeline = new Timeline('race');
   const { orgId, container } = organization;
   const sink = await startSmtpSink({ rules: { everybody: 'slow-10' } });
-  const everybody = peopleOf({ ok: 3_000 }, 'race');
+  const everybody = peopleOf({ ok: 1_500 }, 'race');
   const campaign = await launchOver(organization, everybody, { port: sink.port, parallel: 6 });
-  await untilStanding(campaign, ({ phase }) => phase === 'sending', 30_000);
+  await untilStanding(campaign, ({ phase }) => phase === 'sending', 90_000);
   const { orgNo, ordinals } = await container.tenants.use(orgId, async ({ sql, org }) => ({
     orgNo: org.no,
     ordinals: new Map((await sql.rows<{ email: string; ordinal: number }>('select c.email, m.ordinal from message m join customer c on c.id = m.customer_id where m.mail_no = $1', [campaign.mailNo])).map((row) => [row.email, row.ordinal])),
@@ -55,9 +68,9 @@ test('unsubscribing and suppressing race with sending: whoever was out before he
   expect(found.violations).toEqual([]);
   expect(found.counts.skipped).toBeGreaterThan(20);
   await sink.close();
-}, 180_000);
+}
 
-test('one of two connections dies: with `carry_on` the other takes over whom nobody has tried, with `pause` the campaign waits', async () => {
+async function killOneOfTwoServers(): Promise<void> {
   const timeline = new Timeline('two connections');
   const [living, dying] = await Promise.all([startSmtpSink({ rules: { everybody: 'slow-20' } }), startSmtpSink({ isDurable: true, rules: { everybody: 'slow-20' } })]);
   const connections = await Promise.all([living, dying].map(({ port }) => addConnection(organization, { port, parallel: 6 })));
@@ -68,11 +81,11 @@ test('one of two connections dies: with `carry_on` the other takes over whom nob
     return campaign;
   }));
   if (carried === undefined || paused === undefined) throw new Error('two campaigns are launched');
-  await Promise.all([carried, paused].map((campaign) => untilStanding(campaign, ({ ended }) => ended > 100, 30_000)));
+  await Promise.all([carried, paused].map((campaign) => untilStanding(campaign, ({ ended }) => ended > 100, 90_000)));
   await dying.kill();
   timeline.note('one server is gone');
-  await untilState(carried, 'completed', 90_000);
-  expect(await untilState(paused, 'paused', 90_000)).toMatchObject({ reason: 'connection_failures' });
+  await untilState(carried, 'completed', 120_000);
+  expect(await untilState(paused, 'paused', 120_000)).toMatchObject({ reason: 'connection_failures' });
   timeline.note(`paused at ${(await standingOf(paused)).ended}`);
   await dying.start();
   await untilState(paused, 'completed', 90_000);
@@ -83,7 +96,7 @@ test('one of two connections dies: with `carry_on` the other takes over whom nob
     expect(found.violations).toEqual([]);
   }
   await Promise.all([living.close(), dying.close()]);
-}, 240_000);
+}
 
 /** What people write into forms and files, or others into theirs. */
 const HOSTILE = [
@@ -92,7 +105,7 @@ const HOSTILE = [
   'a '.repeat(5_000), '__proto__', 'constructor', '%0d%0aBcc: evil@example.com', '$1 $& $`', '\\', '   ', '.hidden', '..', 'From here', '--boundary', '=3D=\r\n',
 ];
 
-test('hostile values in the fields of people: every mail is whole, to its recipient alone, and nothing of theirs is a header or a tag', async () => {
+async function sendHostileValues(): Promise<void> {
   const sink = await startSmtpSink({ keepsMessages: true });
   const { orgId, container } = organization;
   const everybody = HOSTILE.map((_, i) => `ok.hostile${i}@example.com`);
@@ -104,7 +117,7 @@ test('hostile values in the fields of people: every mail is whole, to its recipi
   });
   await container.tenants.use(orgId, ({ sql }) => sql.run('update customer c set first_name = u.value, last_name = u.value from unnest($1::text[], $2::text[]) u(email, value) where c.email = u.email', [everybody, HOSTILE]));
   await launch(campaign);
-  await untilState(campaign, 'completed', 60_000);
+  await untilState(campaign, 'completed', 120_000);
   const rows = await sink.rows();
   const found = await checkCampaign(campaign, rows, { inDoubt: 0 });
   expect(found.violations).toEqual([]);
@@ -125,14 +138,14 @@ test('hostile values in the fields of people: every mail is whole, to its recipi
   }
   expect(headers.size, 'every mail has the same headers').toBe(1);
   await sink.close();
-}, 120_000);
+}
 
 const BROKEN = [
   '{{ first_name | evil }}', '{% if first_name %}', '{{', '{% endif %}', `${'{% if first_name %}'.repeat(3_000)}x${'{% endif %}'.repeat(3_000)}`, `${'{a|'.repeat(2_000)}b${'}'.repeat(2_000)}`, `{${'x|'.repeat(200_000)}y}`,
   '{% include "/etc/passwd" %}', '{{ first_name.constructor.constructor("return process")() }}', '{{ "a" | append: first_name | replace: "a", "aaaaaaaaaa" }}', `<a href="javascript:alert(1)">x</a>`, 'x'.repeat(1_000_000), '{% assign x = first_name %}{{ x }}',
 ];
 
-test('hostile content ends in a state with a name, and keeps nobody else waiting', async () => {
+async function sendHostileContent(): Promise<void> {
   const timeline = new Timeline('content');
   const sink = await startSmtpSink();
   const connectionId = await addConnection(organization, { port: sink.port, parallel: 4 });
@@ -141,7 +154,7 @@ test('hostile content ends in a state with a name, and keeps nobody else waiting
   await Promise.all(campaigns.map(launch));
   const healthy = await launchOver(organization, peopleOf({ ok: 200 }, 'healthy'), { port: sink.port, parallel: 4 });
   const startedAt = Date.now();
-  await untilState(healthy, 'completed', 60_000);
+  await untilState(healthy, 'completed', 120_000);
   timeline.note(`a healthy campaign was completed ${Date.now() - startedAt} ms later`);
   for (const [i, campaign] of campaigns.entries()) {
     const { state, reason } = await untilStanding(campaign, (standing) => standing.state === 'completed' || standing.state === 'failed', 60_000);
@@ -151,4 +164,4 @@ test('hostile content ends in a state with a name, and keeps nobody else waiting
     else expect((await checkCampaign(campaign, rows, { inDoubt: 0 })).violations).toEqual([]);
   }
   await sink.close();
-}, 180_000);
+}

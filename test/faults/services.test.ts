@@ -59,8 +59,8 @@ async function expectRecovery(campaign: FaultCampaign, timeline: Timeline): Prom
 
 test('Postgres is killed and comes back: the campaign goes on by itself', async () => {
   const timeline = new Timeline('postgres');
-  const campaign = await campaignOf(4_000);
-  await reaches(campaign, 1_000);
+  const campaign = await campaignOf(3_000);
+  await reaches(campaign, 500);
   await installation.postgres.kill();
   timeline.note('killed');
   await sleep(3_000);
@@ -71,11 +71,11 @@ test('Postgres is killed and comes back: the campaign goes on by itself', async 
 
 test('Temporal is killed and comes back: the campaign goes on by itself', async () => {
   const timeline = new Timeline('temporal');
-  const campaign = await campaignOf(longMinutes > 0 ? 60_000 : 12_000);
+  const campaign = await campaignOf(longMinutes > 0 ? 60_000 : 8_000);
   await reaches(campaign, 500);
   await installation.temporal.kill();
   timeline.note(`killed after ${(await standingOf(campaign)).ended} mails`);
-  await sleep(longMinutes > 0 ? 300_000 : 12_000);
+  await sleep(longMinutes > 0 ? 300_000 : 6_000);
   timeline.note(`starts again at ${(await standingOf(campaign)).ended} mails`);
   await installation.temporal.start();
   await expectSound(campaign, EVERY_SESSION, timeline);
@@ -83,7 +83,7 @@ test('Temporal is killed and comes back: the campaign goes on by itself', async 
 
 test('Temporal comes back with an empty database, and meanwhile a campaign was launched: both go on by themselves', async () => {
   const timeline = new Timeline('wiped');
-  const campaign = await campaignOf(12_000);
+  const campaign = await campaignOf(8_000);
   const launched = await draftCampaign(organization, { people: people({ ok: 500 }), delivery: singleDelivery(await addConnection(organization, { port: sink.port })) });
   await reaches(campaign, 500);
   await installation.temporal.kill();
@@ -101,7 +101,7 @@ test('Temporal comes back with an empty database, and meanwhile a campaign was l
 test('Elasticsearch is killed while an audience is resolved: nothing leaves until the audience is whole', async () => {
   const timeline = new Timeline('elasticsearch');
   const { orgId, container } = organization;
-  const everybody = people({ ok: 20_000 });
+  const everybody = people({ ok: 10_000 });
   const segmentId = await container.tenants.use(orgId, async (tenant) => {
     await tenant.sql.run("insert into customer (email, email_key, city) select e, lower(e), 'Bergen' from unnest($1::text[]) e", [everybody]);
     await tenant.sql.run("insert into outbox (topic, ids) select 'customer', array_agg(id) from customer where city = 'Bergen' group by id / 5000");
@@ -147,8 +147,9 @@ test('a full disk keeps an audience from being written: nothing leaves, and with
 
 test('a storm of faults over three organizations: nobody lost, nobody twice', async () => {
   const timeline = new Timeline('storm');
-  const until = Date.now() + (longMinutes > 0 ? longMinutes * 60_000 : 40_000);
+  const until = Date.now() + (longMinutes > 0 ? longMinutes * 60_000 : 25_000);
   const organizations = [organization, ...(await Promise.all([1, 2].map(() => createTestOrganization({ container: organization.container }))))];
+  // Each organization has a connection of its own, with sessions of its own in each worker.
   const clients = await Promise.all(organizations.map((each) => createKeyClient(each, installation.baseUrl)));
   await sink.script({ everybody: null });
   const campaigns: FaultCampaign[] = [];
@@ -169,7 +170,7 @@ test('a storm of faults over three organizations: nobody lost, nobody twice', as
     }
   };
   const [report] = await Promise.all([
-    storm({ installation, sink, timeline, sessionsPerWorker: SESSIONS, gapMs: { from: 500, to: longMinutes > 0 ? 8_000 : 3_000 } }, until),
+    storm({ installation, sink, timeline, sessionsPerWorker: SESSIONS * organizations.length, gapMs: { from: 500, to: longMinutes > 0 ? 8_000 : 3_000 } }, until),
     ...organizations.map((each, i) => shop(each, clients[i]!)),
   ]);
 

@@ -9,6 +9,7 @@ import { createNamespace } from '../support/namespace.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { ownPlace } from '../support/own-place.ts';
 import { startProxy } from '../support/proxy.ts';
+import { SideBySide } from '../support/side-by-side.ts';
 import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
 import { longMinutes, Timeline } from '../support/timeline.ts';
 import { startWorker, startWorkerLoggingTo, type WorkerProcess } from '../support/worker-process.ts';
@@ -204,7 +205,7 @@ const groups: readonly Readonly<Record<string, (rig: Rig, timeline: Timeline) =>
   },
 ];
 
-const outcomes = new Map<string, Promise<void>>();
+const outcomes = new SideBySide<void>();
 const rigs: Promise<Rig>[] = [];
 
 beforeAll(() => {
@@ -214,15 +215,14 @@ beforeAll(() => {
     let before: Promise<unknown> = rig;
     for (const [name, scenario] of Object.entries(group)) {
       const outcome = before.then(async () => scenario(await rig, new Timeline(name.split(/[,:]/)[0] ?? name)));
-      outcome.catch(() => undefined);
-      outcomes.set(name, outcome);
+      outcomes.begin(name, outcome);
       before = outcome.catch(() => undefined);
     }
   }
 });
 afterAll(async () => {
-  await Promise.allSettled(outcomes.values());
+  await outcomes.ended();
   await Promise.all(rigs.map(async (rig) => (await rig).close()));
 }, 240_000);
 
-test.each([...groups.flatMap((group) => Object.keys(group))])('%s', (name) => outcomes.get(name), longMinutes > 0 ? 1_800_000 : 300_000);
+test.each([...groups.flatMap((group) => Object.keys(group))])('%s', (name) => outcomes.outcomeOf(name), longMinutes > 0 ? 1_800_000 : 300_000);

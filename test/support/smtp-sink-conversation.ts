@@ -83,7 +83,13 @@ export class Conversation {
   #answer(text: string): void {
     this.#socket.write(text, 'latin1');
     const { idleCloseMs } = this.#server.rules;
-    if (idleCloseMs > 0) this.#idle = setTimeout(() => this.#socket.end(), idleCloseMs);
+    if (idleCloseMs > 0) this.#closeWhenIdle(idleCloseMs);
+  }
+
+  /** Whatever comes before is still taken. */
+  #closeWhenIdle(ms: number): void {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#socket.end(), ms);
   }
 
   #command(line: string): void {
@@ -164,7 +170,7 @@ export class Conversation {
       else if (script.then === 'rst') this.#socket.resetAndDestroy();
       else if (script.afterMs > 0) setTimeout(() => this.#answer('250 2.0.0 queued\r\n'), script.afterMs);
       else this.#answer('250 2.0.0 queued\r\n');
-      if (script.then === 'answer-and-close') setTimeout(() => this.#socket.end(), 20);
+      if (script.then === 'answer-and-close') this.#closeWhenIdle(20);
     });
   }
 
