@@ -36,6 +36,8 @@ const isDate = (at: string | null | undefined): at is string => Boolean(at) && !
 
 /** 21 Nov 2026, 14:05 */
 export const exact = (at: string | null | undefined): string => (isDate(at) ? build({ day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(at)) : '–');
+/** A clock's date and time that belong to no zone yet, like `2026-12-01T09:00`: 1 Dec 2026, 09:00 */
+export const wallClock = (at: string): string => (isDate(`${at}Z`) ? new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(`${at}Z`)) : '–');
 export const clockTime = (at: string | null | undefined): string => (isDate(at) ? build({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(at)) : '–');
 export const day = (at: string): string => (isDate(at) ? build({ day: 'numeric', month: 'short' }).format(new Date(at)) : '–');
 export const hourOf = (at: string): string => (isDate(at) ? build({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(at)) : '–');

@@ -14,7 +14,7 @@ export const builder = {
   choose: 'Choose…', alternatives: (size: number) => plural(size, 'alternative', 'alternatives'),
 
   parts: { message: 'Message', test: 'A/B Testing' }, partsLabel: 'Parts of the content', testOff: 'off',
-  contentTabs: 'Alternatives of the content', contentTab: (no: number) => `Content ${no}`, addContent: 'Add content', removeContent: (no: number) => `Remove content ${no}`, 
+  contentTabs: 'Alternatives of the content', contentTab: (no: number) => `Content ${no}`, addContent: 'Add content', nothingWritten: 'Nothing written yet', nothingWrittenHelp: 'Write or paste HTML, or begin with a template and make it yours.', beginWithTemplate: 'Begin with a template', removeContent: (no: number) => `Remove content ${no}`, 
 
   test: {
     title: 'A/B Testing', help: 'Sends 2 to 26 variants to a part of the recipients, and the best of them to the rest.',

@@ -2,7 +2,7 @@ import { count, plural } from '$lib/format/format.svelte.ts';
 
 /** Writing a mail and looking at it, in campaigns and templates alike. */
 export const editing = {
-  html: 'HTML', text: 'Plain text', parts: 'Part of the mail', textHelp: 'Empty: derived from the HTML.', htmlHelp: 'Write or paste HTML, or begin with a template.',
+  html: 'HTML', text: 'Plain text', parts: 'Part of the mail', textHelp: 'Empty: derived from the HTML.', htmlHelp: 'Write or paste HTML or MJML, or begin with a template.',
   insertTag: 'Insert tag', findTag: 'Find a tag', noTag: 'No tag is called so.',
   tagGroups: { customer: 'Customer', custom: 'Custom fields', links: 'Links', sender: 'Sender' },
   tags: {
