@@ -20,7 +20,8 @@ export interface Lane {
 
 /** What a campaign does next, by its rows. */
 export type Stage =
-  | { readonly kind: 'send'; readonly phase: CampaignPhase; readonly lanes: readonly Lane[]; readonly pieces: readonly Piece[] }
+  /** A lane whose connection has no piece sends its due retries. `nextAt`: when more falls due, epoch ms. */
+  | { readonly kind: 'send'; readonly phase: CampaignPhase; readonly lanes: readonly Lane[]; readonly pieces: readonly Piece[]; readonly nextAt: number | null }
   | { readonly kind: 'retry'; readonly lanes: readonly Lane[] }
   /** Nothing to do before this, epoch ms. */
   | { readonly kind: 'wait'; readonly phase: CampaignPhase; readonly until: number }
@@ -114,19 +115,33 @@ async function next(tx: Transaction, input: CampaignInput): Promise<Stage> {
   if (due.length > 0) {
     const phase = due[0]!.phase === 'test' ? 'testing' : due[0]!.phase === 'rest' ? 'sending_winner' : 'sending';
     const pieces = due.map((slice) => ({ sliceId: slice.id, connectionNo: slice.connectionNo, variant: slice.variant, from: slice.next, to: slice.last }));
-    return { kind: 'send', phase, pieces, lanes: await makeLanes(tx, input, pieces) };
+    // A connection that waits for its limit does not hold up the retries of another.
+    const retries = (await readRetries(tx, input)).filter((each) => each.due <= now && !pieces.some((piece) => piece.connectionNo === each.connectionNo));
+    return { kind: 'send', phase, pieces, lanes: await makeLanes(tx, input, [...pieces, ...retries.map(retryPass)]), nextAt: earliest(open.filter((slice) => slice.notBefore > now)) };
   }
-  const later = Math.min(...open.map((slice) => slice.notBefore));
-  return retryStage(tx, input, now, open.length === 0 ? null : { kind: 'wait', phase: isTesting ? 'testing' : 'waiting_for_zone', until: later });
+  const later = earliest(open);
+  return retryStage(tx, input, now, later === null ? null : { kind: 'wait', phase: isTesting ? 'testing' : 'waiting_for_zone', until: later });
 }
+
+function earliest(slices: readonly SliceRow[]): number | null {
+  return slices.length === 0 ? null : Math.min(...slices.map((slice) => slice.notBefore));
+}
+
+/** By connection when its first retry is due, epoch ms. */
+function readRetries(tx: Transaction, input: CampaignInput): Promise<{ connectionNo: number; due: number }[]> {
+  return tx.rows(
+    `select m.connection_no as "connectionNo", floor(extract(epoch from min(r.due_at)) * 1000)::float8 as due from retry r join message m on m.mail_no = r.mail_no and m.ordinal = r.ordinal
+      where r.mail_no = $1 group by 1`, [input.mailNo]);
+}
+
+/** One lane is enough for what is due again. */
+const retryPass = ({ connectionNo }: { readonly connectionNo: number }) => ({ connectionNo, from: 1, to: 1 });
 
 /** Due retries go before waiting; those to come are waited for. @param wait what else there is to wait for */
 async function retryStage(tx: Transaction, input: CampaignInput, now: number, wait: Extract<Stage, { kind: 'wait' }> | null): Promise<Stage> {
-  const retries = await tx.rows<{ connectionNo: number; due: number }>(
-    `select m.connection_no as "connectionNo", floor(extract(epoch from min(r.due_at)) * 1000)::float8 as due from retry r join message m on m.mail_no = r.mail_no and m.ordinal = r.ordinal
-      where r.mail_no = $1 group by 1`, [input.mailNo]);
+  const retries = await readRetries(tx, input);
   const due = retries.filter((each) => each.due <= now);
-  if (due.length > 0) return { kind: 'retry', lanes: await makeLanes(tx, input, due.map(({ connectionNo }) => ({ connectionNo, from: 1, to: 1 }))) };
+  if (due.length > 0) return { kind: 'retry', lanes: await makeLanes(tx, input, due.map(retryPass)) };
   if (retries.length === 0) return wait ?? { kind: 'finish' };
   const first = Math.min(...retries.map((each) => each.due));
   return wait !== null ? { ...wait, until: Math.min(wait.until, first) } : { kind: 'wait', phase: 'retrying', until: first };

@@ -184,8 +184,8 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   }
 
   /** @param known changes of limits when it was asked: one that came meanwhile is no reason to wait */
-  async function waitForLimit(until: number, known: number): Promise<void> {
-    await condition(() => state !== 'running' || isStale || limitChanges !== known, Math.max(1, Math.min(until - Date.now(), LIMIT_CHECK_MS)));
+  async function waitForLimit(until: number, known: number, most = LIMIT_CHECK_MS): Promise<void> {
+    await condition(() => state !== 'running' || isStale || limitChanges !== known, Math.max(1, Math.min(until - Date.now(), LIMIT_CHECK_MS, most)));
   }
 
   function notePhase(summary: string, phase: CampaignPhase, until: number | null): Promise<void> {
@@ -193,10 +193,12 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
     return control.setPhase.executeWithOptions({ summary }, [input, phase, until]);
   }
 
-  async function sendStage({ pieces, lanes, phase }: Extract<Stage, { kind: 'send' }>): Promise<void> {
+  async function sendStage({ pieces, lanes, phase, nextAt }: Extract<Stage, { kind: 'send' }>): Promise<void> {
     let supply: Supply = pieces;
     const limited = new Map<number, number>();
-    let busy = lanes.length;
+    const hasPieces = (lane: Lane) => pieces.some((piece) => piece.connectionNo === lane.connectionNo);
+    const [sending, retrying] = [lanes.filter(hasPieces), lanes.filter((lane) => !hasPieces(lane))];
+    let busy = sending.length;
 
     const sendLane = async (lane: Lane) => {
       while (!isStale && activities < ACTIVITIES_PER_RUN && (await running())) {
@@ -220,12 +222,14 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
       const ready = Math.min(...limited.values());
       const isNoted = limited.size === busy && ready - Date.now() > NOTED_WAIT_MS;
       if (isNoted) await notePhase('Phase: waiting for a limit', 'waiting_for_limit', ready);
-      await waitForLimit(until, known);
+      await waitForLimit(until, known, nextAt === null ? LIMIT_CHECK_MS : nextAt - Date.now());
       limited.delete(lane.id);
+      // What fell due meanwhile, over this connection or another, does not wait for this limit.
+      if (state === 'running' && limitChanges === known && Date.now() < until) isStale = true;
       if (isNoted && state === 'running') await notePhase(`Phase: ${phase}`, phase, null);
     };
 
-    await Promise.all(lanes.map(sendLane));
+    await Promise.all([...sending.map(sendLane), ...retrying.map(retry)]);
     await control.settleSlices.executeWithOptions({ summary: 'Note how far it went' }, [input, cursorsOf(pieces, supply)]);
   }
 

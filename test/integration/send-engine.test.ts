@@ -209,3 +209,17 @@ test('an audience that was read and never frozen goes with its campaign', async 
     expect(await sql.rows('select 1 from audience_staging where mail_no = $1 limit 1', [campaign.mailNo])).toEqual([]);
   }
 });
+
+test('retries of a connection without a piece of its own have a lane beside the others, and the next wave is known', async () => {
+  const { campaign } = await frozen({ recipients: ['a.13@x.example', 'b.13@x.example', 'c.13@x.example'] });
+  const { sql } = await organization.container.tenants.use(organization.orgId, (tenant) => Promise.resolve(tenant));
+  const other = (await sql.first<{ no: number }>(`insert into connection (id, name, vendor) values (gen_random_uuid(), 'Beside', 'catcher') returning no`))!.no;
+  await sql.run('update message set connection_no = $2 where mail_no = $1 and ordinal = 1', [campaign.mailNo, other]);
+  await sql.run(`insert into retry (mail_no, ordinal, due_at) values ($1, 1, now() - interval '1 second')`, [campaign.mailNo]);
+  const [slice] = await sql.rows<{ no: number }>('update slice set last_ordinal = 2 where mail_no = $1 returning connection_no as no', [campaign.mailNo]);
+  const wave = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 3_600_000);
+  await sql.run(`insert into slice (mail_no, phase, connection_no, not_before, first_ordinal, last_ordinal, next_ordinal) values ($1, 'main', $2, $3, 3, 3, 3)`, [campaign.mailNo, slice!.no, wave]);
+  const stage = await createStageActivities(organization.container).nextStage(campaign);
+  expect(stage).toMatchObject({ kind: 'send', nextAt: wave.getTime(), pieces: [{ from: 1, to: 2, connectionNo: slice!.no }], lanes: [{ connectionNo: slice!.no, withRetries: true }, { connectionNo: other, withRetries: true }] });
+  await sql.run('delete from retry where mail_no = $1', [campaign.mailNo]);
+});

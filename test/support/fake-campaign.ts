@@ -103,7 +103,11 @@ export class FakeCampaign {
     if (due.length > 0) {
       const phase = due[0]!.phase === 'test' ? 'testing' : due[0]!.phase === 'rest' ? 'sending_winner' : 'sending';
       const pieces = due.map(({ id, connectionNo, variant, next, to }) => ({ sliceId: id, connectionNo, variant, from: next, to }));
-      return { kind: 'send', phase, pieces, lanes: this.#lanesOf(new Set(due.map((slice) => slice.connectionNo))) };
+      const later = open.filter((slice) => slice.notBefore > now).map((slice) => slice.notBefore);
+      const connections = new Set(due.map((slice) => slice.connectionNo));
+      // Retries are connection 1's.
+      if (this.retries.some((at) => at <= now)) connections.add(1);
+      return { kind: 'send', phase, pieces, lanes: this.#lanesOf(connections), nextAt: later.length === 0 ? null : Math.min(...later) };
     }
     const waits: { phase: CampaignPhase; until: number }[] = open.map((slice) => ({ phase: slice.phase === 'test' ? 'testing' : 'waiting_for_zone', until: slice.notBefore }));
     const hasRest = this.slices.some((slice) => slice.phase === 'rest' && slice.next <= slice.to);

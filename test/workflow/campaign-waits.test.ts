@@ -2,7 +2,7 @@ import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/clie
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { messages, queues, workflowIds } from '../../workflows/contracts.ts';
 import { fakeCampaign, fakeCampaignActivities, type FakeCampaign } from '../support/fake-campaign.ts';
-import { startWorkflowRig, stayUntil, type WorkflowRig } from '../support/workflow.ts';
+import { scheduledAt, startWorkflowRig, stayUntil, type WorkflowRig } from '../support/workflow.ts';
 
 /** What a campaign waits for: its time, its test, a limit, a connection that is gone. */
 
@@ -150,11 +150,29 @@ test('a limit frees the slot and says until when it waits', async () => {
   await until(() => campaign.phase === 'waiting_for_limit');
   expect(campaign.phaseUntil).toBe(begunAt + 20 * HOUR);
   await handle.result();
-  expect(campaign.calls.filter((call) => call.startsWith('sendRange')).slice(0, 2)).toEqual(['sendRange 1-5000', 'sendRange 501-5000']);
-  // It looks every ten minutes, for the word that a limit was changed may be lost.
+  expect(campaign.calls.filter((call) => call.startsWith('sendRange')).slice(0, 2)).toEqual(['sendRange 1-5000', 'sendRange 501-5500']);
+  // It plans anew every ten minutes: the word that a limit was changed may be lost, and something else may be due.
   expect(campaign.sent[1]!.at - begunAt).toBeLessThan(11 * MINUTE);
   expect(campaign.tally()).toEqual({ 1: 9_000 });
 });
+
+test('a connection that waits for its limit holds up neither the wave nor the retries of another', async () => {
+  const begunAt = await now();
+  const campaign = fakeCampaign(300).cut({ size: 100, connectionNo: 2 }, { size: 100 }, { size: 100, notBefore: begunAt + HOUR });
+  campaign.onRange = async (job, nth) => {
+    if (campaign.connectionByLane.get(job.laneId) === 2 && scheduledAt() < begunAt + 4 * HOUR) return { next: job.from, stop: { kind: 'limit', until: begunAt + 4 * HOUR } };
+    if (nth <= 2) campaign.retries = [begunAt + 5 * MINUTE];
+    return { next: job.to + 1 };
+  };
+  const handle = await start(campaign);
+  await handle.result();
+  const wave = campaign.sent.find((range) => range.from === 201);
+  expect(wave!.at - begunAt).toBeGreaterThanOrEqual(HOUR);
+  expect(wave!.at - begunAt).toBeLessThan(HOUR + MINUTE);
+  expect(campaign.passes[0]! - begunAt).toBeLessThan(11 * MINUTE);
+  expect(campaign.sent.find((range) => range.connectionNo === 2)!.at - begunAt).toBeGreaterThanOrEqual(4 * HOUR);
+  expect(campaign.tally()).toEqual({ 1: 300 });
+}, 60_000);
 
 test('told that limits were changed it asks again at once, also in a retry', async () => {
   const campaign = fakeCampaign(10);
