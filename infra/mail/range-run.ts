@@ -50,7 +50,7 @@ export interface RangeRunOptions {
   readonly reads: 'range' | 'retries' | 'both';
   /** Called at least every 2 seconds while the run goes on. */
   readonly alive: () => void;
-  /** Looks every 5 seconds whether it is still right to go on. */
+  /** Looks every 5 seconds or 1,000 mails whether it is still right to go on. */
   readonly watch: () => Promise<RangeStop | null>;
   readonly onOutbox: () => void;
   readonly onProblem: (problem: string, error: unknown) => void;
@@ -62,6 +62,8 @@ const TELL_AT = 5_000;
 const REFILL_BELOW = 400;
 const ALIVE_EVERY_MS = 1_000;
 const WATCH_EVERY_MS = 5_000;
+/** Or after so many mails: a fast range would be over before it is looked at for the first time. */
+const WATCH_EVERY_MAILS = 1_000;
 /** Due retries are looked for this often while a range is sent. */
 const RETRIES_EVERY_MS = 5_000;
 /** Longer than this no slot waits for a limit: the run returns and says when to come back. */
@@ -103,6 +105,7 @@ export class RangeRun {
   #limitedUntil = 0;
   #isWatching = false;
   #watchedAt = 0;
+  #watchedMails = 0;
   #ended: Ended[] = [];
   /** Asked for by a statement that failed: it may have granted them. */
   #unsure: Person[] = [];
@@ -218,9 +221,11 @@ export class RangeRun {
 
   #watch(): void {
     const now = this.#o.clock.now();
-    if (this.#isWatching || now - this.#watchedAt < WATCH_EVERY_MS) return;
+    const mails = this.#counts.sent + this.#counts.failed;
+    if (this.#isWatching || (now - this.#watchedAt < WATCH_EVERY_MS && mails - this.#watchedMails < WATCH_EVERY_MAILS)) return;
     this.#isWatching = true;
     this.#watchedAt = now;
+    this.#watchedMails = mails;
     void this.#o.watch().then(
       (stop) => { this.#stop ??= stop; },
       (error: unknown) => this.#o.onProblem('a run could not look whether it may go on', error),
@@ -256,6 +261,7 @@ export class RangeRun {
     this.#counts.skipped += skipped.length;
     for (const { ordinal, state } of ended) if (state === 2) this.#sent.push(ordinal);
     if (this.#sent.length >= TELL_AT) this.#tell();
+    this.#watch();
     const isGranted = new Set(granted);
     for (const person of wanted) if (isGranted.has(person.ordinal)) this.#send(person);
     if (granted.length + skipped.length < wanted.length) await this.#explain(wanted, isGranted, new Set(skipped));
