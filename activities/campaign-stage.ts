@@ -84,8 +84,9 @@ export function createStageActivities({ tenants, config, secrets, logger }: Pick
       return true;
     }),
 
-    /** The variant a person picked, for the rest. */
-    pickWinner: (input: CampaignInput, variant: number, by: string): Promise<void> => tenants.use(input.orgId, ({ sql }) => sql.transaction((tx) => setWinner(tx, input, { variant, by }))),
+    /** The variant a person picked, for the rest. @returns false when another had won already */
+    pickWinner: (input: CampaignInput, variant: number, by: string): Promise<boolean> =>
+      tenants.use(input.orgId, async ({ sql }) => (await sql.transaction((tx) => setWinner(tx, input, { variant, by }))) === variant),
   });
 }
 

@@ -46,10 +46,10 @@ export async function drawDueBatches(tx: Transaction, input: CampaignInput, expe
   }
 }
 
-/** Sets the winner once: by the rule, or what a person picked. Again changes nothing. */
-export async function setWinner(tx: Transaction, input: CampaignInput, picked: { readonly variant: number; readonly by: string } | null): Promise<void> {
+/** Sets the winner once: by the rule, or what a person picked. Again changes nothing. @returns who won in the end; null without an A/B test */
+export async function setWinner(tx: Transaction, input: CampaignInput, picked: { readonly variant: number; readonly by: string } | null): Promise<number | null> {
   const experiment = await readExperiment(tx, input);
-  if (experiment === null || experiment.winner !== null) return;
+  if (experiment === null || experiment.winner !== null) return experiment?.winner ?? null;
   const counts = await countsOf(tx, input, variantCount(experiment));
   const chances = chancesOfBest(counts, experiment.winnerBy, input.mailNo);
   const winner = picked?.variant ?? pickWinner(counts, experiment.winnerBy);
@@ -58,4 +58,5 @@ export async function setWinner(tx: Transaction, input: CampaignInput, picked: {
   };
   await tx.run('update campaign set winner = $2, experiment_result = $3 where id = $1', [input.campaignId, winner, JSON.stringify(result)]);
   await tx.run("update slice set variant = $2 where mail_no = $1 and phase = 'rest'", [input.mailNo, winner]);
+  return winner;
 }

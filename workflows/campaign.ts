@@ -90,8 +90,9 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
     if (!isTestWaiting()) throw notWaiting();
     // Who picks next finds that the wait is over.
     stage = null;
-    await control.pickWinner.executeWithOptions({ summary: `Winner: variant ${variant}` }, [input, variant, by]);
+    const isPicked = await control.pickWinner.executeWithOptions({ summary: `Winner: variant ${variant}` }, [input, variant, by]);
     wasPicked = true;
+    if (!isPicked) throw ApplicationFailure.nonRetryable('The test ended at this moment, and its winner was chosen by the rule.', 'conflict');
   }, {
     validator: (_picked: { readonly variant: number; readonly by: string }) => {
       if (state !== 'running' || (stage !== null && !isTestWaiting())) throw notWaiting();

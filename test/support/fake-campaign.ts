@@ -205,7 +205,11 @@ export const fakeCampaignActivities: CampaignActivities & StageActivities & Send
     campaign.probedAt.push(scheduledAt());
     return campaign.probes.shift() ?? true;
   },
-  pickWinner: (input, variant, by) => change(input, `winner ${variant}`, { winner: variant, pickedBy: by }),
+  pickWinner: async (input, variant, by) => {
+    const campaign = of(input);
+    if (campaign.winner === null) await change(input, `winner ${variant}`, { winner: variant, pickedBy: by });
+    return campaign.winner === variant;
+  },
   pauseCampaign: async (input, { reason, detail }) => {
     await of(input).onPause();
     await change(input, `pause ${reason}`, { isOpen: false, state: 'paused', reason, detail });

@@ -127,6 +127,16 @@ test('a winner is picked by hand once, in the wait and at no other time', async 
   expect(restOf(campaign)[0]!.at - campaign.sent[1]!.at).toBeLessThan(HOUR);
 });
 
+test('a winner that is picked as the rule picks another is refused', async () => {
+  const campaign = experiment();
+  const handle = await start(campaign);
+  await until(() => campaign.phase === 'waiting');
+  campaign.winner = 1;
+  expect(await refusalOf(handle.executeUpdate(messages.pickWinner, { args: [{ variant: 2, by: 'Ada' }] }))).toBe('The test ended at this moment, and its winner was chosen by the rule.');
+  await handle.result();
+  expect(campaign).toMatchObject({ state: 'completed', winner: 1, pickedBy: null });
+});
+
 test('paused in the wait the clock of the test goes on, and the winner waits for Resume', async () => {
   const campaign = experiment();
   const handle = await start(campaign);
