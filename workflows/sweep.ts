@@ -12,7 +12,8 @@ export async function sweepWorkflow(): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const found = await sweep();
     if (found.campaigns + found.imports + found.jobs + found.outboxes > 0) log.info('the sweep woke what was asleep', { ...found });
-    await sleep('1 minute');
+    // Just begun, perhaps after everything was lost: what was launched a moment ago is old enough soon.
+    await sleep(round === 0 ? '15 seconds' : '1 minute');
   }
   await continueAsNew<typeof sweepWorkflow>();
 }
