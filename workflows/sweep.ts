@@ -7,13 +7,16 @@ const { sweep } = proxyActivities<SweepActivities>(policies.control);
 /** A day of minutes would be a long history; an hour of them is 300 events. */
 const ROUNDS = 60;
 
-/** Every minute looks for work that lost its nudge and starts it again: rows are the truth, nudges only save time. */
-export async function sweepWorkflow(): Promise<void> {
+/**
+ * Every minute looks for work that lost its nudge and starts it again: rows are the truth, nudges only save time.
+ * @param isGoingOn whether a run before this one has looked
+ */
+export async function sweepWorkflow(isGoingOn = false): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const found = await sweep();
     if (found.campaigns + found.imports + found.jobs + found.outboxes > 0) log.info('the sweep woke what was asleep', { ...found });
     // Just begun, perhaps after everything was lost: what was launched a moment ago is old enough soon.
-    await sleep(round === 0 ? '15 seconds' : '1 minute');
+    await sleep(round === 0 && !isGoingOn ? '15 seconds' : '1 minute');
   }
-  await continueAsNew<typeof sweepWorkflow>();
+  await continueAsNew<typeof sweepWorkflow>(true);
 }
