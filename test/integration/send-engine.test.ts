@@ -171,7 +171,7 @@ test('evidence that arrives while the books are closed counts once, in the ledge
   await other.query(`insert into mail_count (mail_no, hour, connection_no, shard, sent, in_doubt) values ($1, date_trunc('hour', now(), 'UTC'), 1, 9, 1, -1)`, [campaign.mailNo]);
   const finishing = asActivity(createCampaignActivities(organization.container).finishCampaign, campaign);
   const isOver = finishing.then(() => true, () => true);
-  await expect.poll(async () => (await Promise.race([isOver, false])) || (await sql.rows(`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).length > 0).toBe(true);
+  await expect.poll(async () => (await Promise.race([isOver, Promise.resolve(false)])) || (await sql.rows(`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).length > 0).toBe(true);
   await other.query('commit');
   other.release();
   expect(await finishing).toBe(0);

@@ -15,7 +15,7 @@ const POLICY_REFUSALS = 50;
 
 export const closedBreaker: Breaker = { failuresInRow: 0, answers: [] };
 
-/** A session could not be opened, or broke before the server had answered. */
+/** A session could not be opened, or broke before the server had answered: one that takes everything and answers nothing must not put a whole audience in doubt. */
 export function failed(breaker: Breaker): Breaker {
   return { ...breaker, failuresInRow: breaker.failuresInRow + 1 };
 }
