@@ -61,21 +61,35 @@ test('waves by their time, with how far they are', async () => {
   expect((await read(await createSentCampaign(api, { recipients: 1 }), 'waves')).data).toEqual([]);
 });
 
+/** Whether workers ask for work is the engine's to say; in these tests none runs. */
+const workers = (isWorked: () => Promise<boolean>) => Object.assign(api.container.gateway, { isWorked });
+
 test('what holds a campaign up: its connection, a silent server, what is to be tried again', async () => {
+  workers(() => Promise.resolve(true));
   const { campaign, slice } = await unsent(5);
   await slice(1, 5, 1, null);
-  const kinds = async () => (await read(campaign, 'standstill')).causes.map((cause: { kind: string }) => cause.kind).filter((kind: string) => kind !== 'no_worker');
-  // Whether a worker of this namespace runs is not this test's matter.
-  expect(await kinds()).not.toContain('slow_server');
+  const kinds = async () => (await read(campaign, 'standstill')).causes.map((cause: { kind: string }) => cause.kind);
+  expect(await kinds()).toEqual(['unknown']);
   await run("update message set state = 1, started_at = now() - interval '5 minutes', connection_no = (select no from connection where id = $2) where mail_no = $1 and ordinal <= 2", [campaign.mailNo, campaign.connectionId]);
   await run("insert into retry (mail_no, ordinal, due_at) values ($1, 3, now() + interval '1 minute')", [campaign.mailNo]);
-  const { causes } = await read(campaign, 'standstill');
-  expect(causes).toContainEqual({ kind: 'slow_server', connectionId: campaign.connectionId, connection: expect.stringMatching(/^Line/), recipients: 2, until: null, detail: null });
-  expect(causes).toContainEqual({ kind: 'retries', connectionId: null, connection: null, recipients: 1, until: expect.any(String), detail: null });
+  expect((await read(campaign, 'standstill')).causes).toEqual([
+    { kind: 'slow_server', connectionId: campaign.connectionId, connection: expect.stringMatching(/^Line/), recipients: 2, until: null, detail: null },
+    { kind: 'retries', connectionId: null, connection: null, recipients: 1, until: expect.any(String), detail: null },
+  ]);
   await run("update connection set health = 'broken', health_reason = 'ECONNREFUSED' where id = $1", [campaign.connectionId]);
-  expect(await kinds()).toEqual(['connection_broken', 'retries']);
+  expect((await read(campaign, 'standstill')).causes).toMatchObject([{ kind: 'connection_broken', detail: 'ECONNREFUSED' }, { kind: 'retries' }]);
   await run('update connection set enabled = false where id = $1', [campaign.connectionId]);
   expect(await kinds()).toEqual(['connection_disabled', 'retries']);
+});
+
+test('without workers, or without the engine, that is the cause and nothing else', async () => {
+  const { campaign, slice } = await unsent(2);
+  await slice(1, 2, 1, null);
+  await run("insert into retry (mail_no, ordinal, due_at) values ($1, 1, now())", [campaign.mailNo]);
+  workers(() => Promise.resolve(false));
+  expect((await read(campaign, 'standstill')).causes).toMatchObject([{ kind: 'no_worker' }]);
+  workers(() => Promise.reject(new Error('away')));
+  expect((await read(campaign, 'standstill')).causes).toMatchObject([{ kind: 'no_engine' }]);
 });
 
 test('a standstill is told from the last thing that moved; what does not run stands still for good', async () => {

@@ -38,16 +38,20 @@ export function createCampaignCourseService({ tenants, gateway, elasticsearch }:
       // The ledger is read in order; of a million rows in 0.1 s, which an index kept up to date with every mail would cost many times over.
       const moved = await sql.first<{ at: Date }>(
         `select greatest(max(m.started_at), max(m.ended_at), $2, (select max(at) from campaign_move where campaign_id = $3)) as at from message m where m.mail_no = $1`, [campaign.mailNo, campaign.begunAt, id]);
-      const [engine, connections, retries] = await Promise.all([readEngine(), readConnectionCauses(sql, campaign.mailNo), readRetries(sql, campaign.mailNo)]);
+      const since = moved!.at.toISOString();
+      // Without anybody who sends everything else stands still as well: it would only hide the cause.
+      const engine = await readEngine();
+      if (engine !== null) return { since, causes: [engine] };
       const isSearchAway = campaign.phase === 'resolving' && (await inTime(elasticsearch.ping())) !== true;
-      const causes = [...engine, ...(isSearchAway ? [cause('search_away')] : []), ...connections, ...retries];
-      return { since: moved!.at.toISOString(), causes: causes.length > 0 ? causes : [cause('unknown')] };
+      const [connections, retries] = await Promise.all([readConnectionCauses(sql, campaign.mailNo), readRetries(sql, campaign.mailNo)]);
+      const causes = [...(isSearchAway ? [cause('search_away')] : []), ...connections, ...retries];
+      return { since, causes: causes.length > 0 ? causes : [cause('unknown')] };
     }),
   };
 
-  async function readEngine(): Promise<Cause[]> {
+  async function readEngine(): Promise<Cause | null> {
     const isWorked = await inTime(gateway.isWorked());
-    return isWorked === true ? [] : [cause(isWorked === false ? 'no_worker' : 'no_engine')];
+    return isWorked === true ? null : cause(isWorked === false ? 'no_worker' : 'no_engine');
   }
 }
 

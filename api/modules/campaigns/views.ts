@@ -51,11 +51,13 @@ export function toProgress(record: CampaignRowRecord, context: Pick<ViewContext,
   const pending = Math.max(0, record.recipients - record.sent - record.failed - record.skipped - record.inDoubt);
   // A throttle lets mail out in bursts; over a minute it is no faster than this.
   const { throttlePerMinute } = record.delivery;
-  const rate = record.state === 'running' ? Math.min(context.ratePerSecond, throttlePerMinute === null ? Infinity : throttlePerMinute / 60) : 0;
+  const most = throttlePerMinute === null ? Infinity : throttlePerMinute / 60;
+  const rate = record.state === 'running' ? Math.min(context.ratePerSecond, most) : 0;
+  const pace = rate === 0 && record.state === 'running' && record.phase === 'waiting_for_limit' && throttlePerMinute !== null ? most : rate;
   return {
     recipients: record.recipients, pending, sent: record.sent, failed: record.failed, skipped: record.skipped, inDoubt: record.inDoubt,
     opened: record.opened, clicked: record.clicked, unsubscribed: record.unsubscribed, bounced: record.bounced,
-    ratePerSecond: rate, expectedEndAt: rate > 0 && pending > 0 ? new Date(context.now + (pending / rate) * 1_000).toISOString() : null,
+    ratePerSecond: rate, expectedEndAt: pace > 0 && pending > 0 ? new Date(context.now + (pending / pace) * 1_000).toISOString() : null,
     phase: record.phase, phaseUntil: iso(record.phaseUntil), state: record.state,
   };
 }
