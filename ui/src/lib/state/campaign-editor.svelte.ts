@@ -7,6 +7,7 @@ import { newExperiment } from '$lib/campaign/experiment.ts';
 import { lanesOf } from '$lib/campaign/plan.ts';
 import { launchNow, whenProblem, type When } from '$lib/campaign/when.ts';
 import { tagsOf } from '$lib/content/tags.ts';
+import { presentMs } from '$lib/format/format.svelte.ts';
 import { builder } from '$lib/strings/en/builder.ts';
 import { usedConnections } from '#domain/campaign/delivery.ts';
 import { variantsOf } from '#domain/campaign/experiment.ts';
@@ -72,8 +73,8 @@ export class CampaignEditor {
     const { subject, content, fromName } = this.shown;
     return this.variants[(subject * (contents.length + 1) + content) * (fromNames.length + 1) + fromName] ?? this.variants[0];
   });
-  whenProblem = $derived.by(() => whenProblem(this.when, this.draft?.experiment != null, session.organization?.timezone ?? 'UTC', Date.now()));
-  ready = $derived.by(() => this.checks.status === 'ready' && this.errors.length === 0 && this.saveState === 'saved' && this.whenProblem === null);
+  whenProblem = $derived.by(() => whenProblem(this.when, this.draft?.experiment != null, session.organization?.timezone ?? 'UTC', presentMs()));
+  ready = $derived.by(() => this.checks.status === 'ready' && this.errors.length === 0 && this.recipients !== null && this.saveState === 'saved' && this.whenProblem === null);
 
   markOf(step: Step): Mark {
     if (step === 'scheduling') return this.whenProblem === null ? 'complete' : this.whenProblem === 'missing' ? 'incomplete' : 'faulty';
@@ -224,6 +225,8 @@ export class CampaignEditor {
     };
     await Promise.all([check(), this.isTargeted && !this.isCounted ? this.count() : undefined]);
   }
+  /** Checks and counts once more, after a failure. */
+  retry = async (): Promise<void> => { await Promise.all([this.#after(), this.isTargeted ? this.count() : undefined]); };
   /** Counts the audience anew: people come and go without a change here. */
   count = async (): Promise<void> => {
     const targets = JSON.stringify(this.#saved?.targets);
@@ -231,15 +234,19 @@ export class CampaignEditor {
     this.#countedFor = targets;
   };
 
-  test = new Action(async (request: TestRequest) => {
+  /** What is sent is what is seen. @throws ApiError why it could not be saved */
+  async #settle() {
     await this.flush();
+    if (this.saveState !== 'saved') throw this.saveError ?? new Error(builder.notSaved);
+  }
+  test = new Action(async (request: TestRequest) => {
+    await this.#settle();
     return (await post('/campaigns/{id}/test', { path: { id: this.id }, body: request, idempotencyKey: crypto.randomUUID() })).results;
   });
   #startKey = crypto.randomUUID();
   /** Launches or schedules, by `when`. */
   start = new Action(async (acknowledgeWarnings: boolean) => {
-    await this.flush();
-    if (this.saveState !== 'saved') throw this.saveError ?? new Error(builder.notSaved);
+    await this.#settle();
     const { isNow, ...schedule } = this.when;
     const call = { path: { id: this.id }, idempotencyKey: this.#startKey };
     const started = isNow ? await post('/campaigns/{id}/launch', { ...call, body: { acknowledgeWarnings } }) : await post('/campaigns/{id}/schedule', { ...call, body: { ...schedule, acknowledgeWarnings } });
