@@ -12,7 +12,7 @@ import { editing } from '$lib/strings/en/editing.ts';
 const look = EditorView.theme({
   '&': { height: '100%', fontSize: '13px', backgroundColor: 'var(--surface)', color: 'var(--ink)' },
   '&.cm-focused': { outline: 'none' },
-  '.cm-scroller': { fontFamily: "'JetBrains Mono Variable', ui-monospace, monospace", lineHeight: '20px' },
+  '.cm-scroller': { fontFamily: "'JetBrains Mono Variable', ui-monospace, monospace", fontVariantLigatures: 'none', lineHeight: '20px' },
   '.cm-gutters': { backgroundColor: 'var(--sunken)', color: 'var(--ink-faint)', border: 'none' },
   '.cm-gutter-lint': { width: '12px' },
   '.cm-gutter-lint .cm-gutterElement': { padding: '6px 2px' },

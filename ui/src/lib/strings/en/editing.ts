@@ -17,7 +17,7 @@ export const editing = {
   fields: { subject: 'Subject Line', preheader: 'Preheader Text', fromName: 'From Name', html: 'HTML', text: 'Plain text' },
 
   preview: 'Preview', view: 'How it is shown', views: { desktop: 'Desktop', phone: 'Phone', text: 'Text' }, dark: 'Dark', darkHelp: 'Roughly what an inbox in dark mode makes of it.',
-  noSubject: 'No subject', noSender: 'No sender', drawing: 'Drawing the preview…', failed: 'The preview could not be drawn',
+  noSubject: 'No subject', noSender: 'No sender', drawing: 'Drawing the preview…', failed: 'The preview could not be drawn', unreadable: 'It can be seen once the errors are mended.',
   as: 'Seen as', sample: 'Sample person', findPerson: 'Find a customer',
   variant: 'Variant', variantLabel: (label: string) => `Variant ${label}`,
   reroll: 'Other choices', rerollHelp: (choices: number) => `Spintax: ${plural(choices, 'choice', 'choices')}. Each person always gets the same one.`,
