@@ -169,6 +169,14 @@ describe('a campaign that was launched', () => {
     await page.getByTestId('why').getByText(/she is in none of what is included/i).waitFor();
     await ask('nobody@example.com', 'unknown_address');
     await clean();
+    await ask('reader3@example.com', 'sent');
+    await page.getByTestId('why').getByRole('link', { name: 'reader3@example.com' }).click();
+
+    // The same of any campaign, asked from her own page.
+    await page.getByRole('region', { name: 'Why', exact: true }).getByRole('button').click();
+    await page.getByRole('option', { name: 'Autumn collection' }).click();
+    await page.locator('[data-testid=why][data-verdict=sent]').getByText('Newsletter').waitFor();
+    await clean();
   });
 
   test('closes its books with a certificate, for a file and for paper', async () => {
