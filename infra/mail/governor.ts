@@ -2,8 +2,8 @@ import { LEASE_MS, giveBack, isLimited, take, type Limits, type Moment, type Rat
 import { offsetAt, zonedInstant } from '#domain/shared/time.ts';
 import type { Sql, Transaction } from '../db/sql.ts';
 
-/** How many mails may leave now, or when to ask again. */
-export type Allowance = { readonly granted: number; readonly retryAt: null } | { readonly granted: 0; readonly retryAt: number };
+/** How many mails may leave now, or when to ask again: `retryAt` on this process's clock, `until` on the database's. */
+export type Allowance = { readonly granted: number; readonly retryAt: null } | { readonly granted: 0; readonly retryAt: number; readonly until: number };
 
 /** Tokens that were taken, when on the database's clock, and no earlier than when on this process's. */
 interface Lease {
@@ -95,7 +95,7 @@ export class Governor {
     });
   }
 
-  /** @returns null when nothing limits; times are moved to this process's clock */
+  /** @returns null when nothing limits */
   #lease(wanted: number): Promise<Lease | Extract<Allowance, { granted: 0; retryAt: number }> | null> {
     return this.#o.sql.transaction(async (tx) => {
       const governed = await readLimits(tx, this.#o);
@@ -108,7 +108,7 @@ export class Governor {
         granted = Math.min(granted, grant.granted);
         retryAt = Math.max(retryAt, grant.retryAt ?? 0);
       }
-      if (granted === 0) return { granted: 0, retryAt: Date.now() + Math.max(1, retryAt - moment.now) };
+      if (granted === 0) return { granted: 0, retryAt: Date.now() + Math.max(1, retryAt - moment.now), until: retryAt };
       for (const each of uses) await write(tx, each.key, take(each.limits, each.warmUp, each.use, granted, moment).use);
       return { tokens: granted, takenAt: moment.now, begunAt };
     });

@@ -31,7 +31,7 @@ export type RangeStop =
   | { readonly kind: 'broken'; readonly connectionNo: number; readonly reason: BreakReason; readonly detail: string }
   /** Too many complaints or bounces. */
   | { readonly kind: 'unsafe'; readonly reason: 'complaint_rate' | 'bounce_rate'; readonly detail: string }
-  /** A limit or throttle is used up until then, epoch ms. */
+  /** A limit or throttle is used up until then, epoch ms on the database's clock: a worker's may be wrong. */
   | { readonly kind: 'limit'; readonly until: number };
 
 export interface RangeRunOptions {
@@ -209,10 +209,10 @@ export class RangeRun {
   async #allowed(room: number): Promise<number> {
     const now = this.#o.clock.now();
     if (now >= this.#limitedUntil) {
-      const { granted, retryAt } = await this.#o.governor.take(room);
-      if (retryAt === null) return granted;
-      if (retryAt - now > LONGEST_WAIT_MS) this.#stop ??= { kind: 'limit', until: retryAt };
-      this.#limitedUntil = retryAt;
+      const allowance = await this.#o.governor.take(room);
+      if (allowance.retryAt === null) return allowance.granted;
+      if (allowance.retryAt - now > LONGEST_WAIT_MS) this.#stop ??= { kind: 'limit', until: allowance.until };
+      this.#limitedUntil = allowance.retryAt;
     }
     // Timers may ring a little early: then it waits once more.
     this.#wakeIn(Math.max(1, this.#limitedUntil - this.#o.clock.now()));

@@ -45,9 +45,11 @@ export async function startInstallation({ workers: count, sessionsPerWorker, not
   emptyProfile(profile);
   const victims: Victim[] = [];
   const record = () => runFile.note({ children: victims.flatMap((victim) => victim.child ?? []) });
+  /** One that was asked to end is nobody's any more. */
+  const isOurs = (child: Child) => victims.some((victim) => victim.child === child);
   const watcher: ChildWatcher = {
     changed: record,
-    crashed: (child, how, tail) => note(`${child.spec.name} ${how} by itself:\n${tail}`),
+    crashed: (child, how, tail) => { if (isOurs(child)) note(`${child.spec.name} ${how} by itself:\n${tail}`); },
     recovered: (child) => note(`${child.spec.name} is back`),
   };
   const launch = async (spec: ChildSpec): Promise<Child> => {

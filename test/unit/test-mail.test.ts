@@ -78,7 +78,7 @@ test('nobody waits longer than 30 s for an address, or for more than two silent 
 
 test('the limit of the connection holds for test mail', async () => {
   const sent: OutgoingMail[] = [];
-  const take = () => Promise.resolve({ granted: 0 as const, retryAt: Date.now() + 42_000 });
+  const take = () => Promise.resolve({ granted: 0 as const, retryAt: Date.now() + 42_000, until: Date.now() + 42_000 });
   const results = await sendTest(request({ limits: { take }, provider: provider(() => accepted, sent) }), 0);
   expect(results).toEqual([{ email: 'one@x.example', variant: null, ok: false, reply: 'The limit of this connection is used up. Try again in 42 s.' }]);
   expect(sent).toEqual([]);
