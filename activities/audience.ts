@@ -87,10 +87,12 @@ async function freeze({ sql, org }: Tenant, { campaignId, mailNo }: Mail, links:
        select $1, p, b, c, v, to_timestamp(t / 1000.0), f, l, f from unnest($2::text[], $3::int2[], $4::int2[], $5::int2[], $6::float8[], $7::int[], $8::int[]) u(p, b, c, v, t, f, l)`,
       [mailNo, slices.map((s) => s.phase), slices.map((s) => s.batch), slices.map((s) => connections[s.connection]), slices.map((s) => s.variant), slices.map((s) => s.notBefore),
         slices.map((s) => s.from), slices.map((s) => s.to)]);
-    await tx.run('update campaign set recipients = $2, audience_hash = $3, frozen_at = now() where id = $1', [campaignId, recipients, await audienceHash(tx, mailNo)]);
     await tx.run('insert into link (mail_no, no, url, variant) select $1, n - 1, u, v from unnest($2::text[], $3::int2[]) with ordinality x(u, v, n) on conflict do nothing',
       [mailNo, links.map((link) => link.url), links.map((link) => link.variant)]);
     await tx.run('delete from audience_staging where mail_no = $1', [mailNo]);
+    const hash = await audienceHash(tx, mailNo);
+    // Last, as a pause waits for this row.
+    await tx.run('update campaign set recipients = $2, audience_hash = $3, frozen_at = now() where id = $1', [campaignId, recipients, hash]);
     return recipients;
   });
   // Lanes read by primary key at once; without statistics the first plans would scan.
