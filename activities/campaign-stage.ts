@@ -66,10 +66,11 @@ export function createStageActivities({ tenants, config, secrets, logger }: Pick
 
     /** Whether the connections that could not be reached and still have mail to send can be reached again. */
     probeConnections: (input: CampaignInput): Promise<boolean> => tenants.use(input.orgId, async (tenant) => {
-      const broken = await tenant.sql.rows<{ id: string }>(
-        `select n.id::text from connection n where n.health = 'broken' and n.enabled and n.no in (
+      const broken = await tenant.sql.rows<{ id: string; enabled: boolean }>(
+        `select n.id::text, n.enabled from connection n where n.health = 'broken' and n.no in (
            select connection_no from slice where mail_no = $1 and next_ordinal <= last_ordinal
            union select m.connection_no from retry r join message m on m.mail_no = r.mail_no and m.ordinal = r.ordinal where r.mail_no = $1)`, [input.mailNo]);
+      if (broken.some((connection) => !connection.enabled)) return false;
       for (const { id } of broken) {
         const connection = await loadConnection(tenant, secrets, id);
         if (connection === undefined) continue;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noDelivery, totalsByConnection, type Delivery } from '#domain/campaign/delivery.ts';
+import { createStageActivities } from '../../activities/campaign-stage.ts';
 import { addConnection, command, draftCampaign, launch, peopleOf, sentOver, standingOf, untilStanding, untilState, type FaultCampaign } from '../support/fault-campaign.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { startSendWorker, type SendWorker } from '../support/send-workers.ts';
@@ -115,3 +116,21 @@ test('with nobody to take over it pauses with the reason, blames nobody, and goe
   expect(await splitOf(campaign, [first, second])).toEqual([30, 30]);
   expect(await standingOf(campaign)).toMatchObject({ reason: null, ended: 60 });
 }, 120_000);
+
+test('a probe asks the broken connections that still have mail to send: one that is replaced is not asked, one that is disabled waits for a person', async () => {
+  const [first, second] = await lines(2) as [Line, Line];
+  const { mailNo, id } = await draftCampaign(organization, { people: peopleOf({ ok: 10 }, 'q'), delivery: over('split', [first, second], { percents: [50, 50] }) });
+  await sql(`insert into slice (mail_no, phase, connection_no, first_ordinal, last_ordinal, next_ordinal)
+    select $1, 'main', no, case when id = $2 then 1 else 6 end, case when id = $2 then 5 else 10 end, case when id = $2 then 1 else 11 end from connection where id in ($2, $3)`, [mailNo, first.id, second.id]);
+  await sql("update connection set health = 'broken', health_reason = 'refused' where id in ($1, $2)", [first.id, second.id]);
+  const probe = () => createStageActivities(organization.container).probeConnections({ orgId: organization.orgId, campaignId: id, mailNo });
+  await second.sink.kill();
+  await sql('update connection set enabled = false where id = $1', [first.id]);
+  expect(await probe()).toBe(false);
+  await sql('update connection set enabled = true where id = $1', [first.id]);
+  await first.sink.kill();
+  expect(await probe()).toBe(false);
+  await first.sink.start();
+  expect(await probe()).toBe(true);
+  expect(await sql('select health, health_reason from connection where id in ($1, $2) order by no', [first.id, second.id])).toEqual([{ health: 'healthy', health_reason: null }, { health: 'broken', health_reason: 'refused' }]);
+}, 60_000);
