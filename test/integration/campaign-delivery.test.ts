@@ -132,5 +132,5 @@ test('a probe asks the broken connections that still have mail to send: one that
   expect(await probe()).toBe(false);
   await first.sink.start();
   expect(await probe()).toBe(true);
-  expect(await sql('select health, health_reason from connection where id in ($1, $2) order by no', [first.id, second.id])).toEqual([{ health: 'healthy', health_reason: null }, { health: 'broken', health_reason: 'refused' }]);
+  expect(await sql('select health, health_reason from connection where id in ($1, $2) order by id = $2', [first.id, second.id])).toEqual([{ health: 'healthy', health_reason: null }, { health: 'broken', health_reason: 'refused' }]);
 }, 60_000);
