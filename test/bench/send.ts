@@ -102,14 +102,14 @@ async function measure(campaign: Prepared) {
   }
   const seconds = Number(((Date.now() - launchedAt) / 1_000).toFixed(1));
   const after = await Promise.all(workers.map((worker) => worker.usage()));
+  say(`CPU of the workers: ${after.map((usage, i) => `${((usage.cpuMs - before[i]!.cpuMs) / 1_000).toFixed(1)} s`).join(', ')}`);
   const span = (await sql.first<{ seconds: number; first: Date }>('select extract(epoch from max(ended_at) - min(started_at))::float8 as seconds, min(started_at) as first from message where mail_no = $1', [campaign.mailNo]))!;
   const ledger = await ledgerOf(organization, campaign.mailNo);
-  const accepted = sink === null ? null : (await sink.rows()).filter((row) => row.sender === campaign.sender).map((row) => row.recipient);
-  const distinct = new Set(accepted).size;
+  const arrived = sink === null ? null : await sink.copiesOf(campaign.sender);
   return {
     rate: Math.round((ledger['sent'] ?? 0) / span.seconds), seconds, secondsToFirst: Number(((span.first.getTime() - launchedAt) / 1_000).toFixed(1)),
     sent: ledger['sent'] ?? 0, failed: ledger['failed'] ?? 0, inDoubt: ledger['in_doubt'] ?? 0,
-    arrived: accepted === null ? null : distinct, duplicates: accepted === null ? null : accepted.length - distinct,
+    arrived: arrived?.recipients ?? null, duplicates: arrived === null ? null : arrived.copies - arrived.recipients,
     cpuMsPerMail: Number((after.reduce((sum, usage, i) => sum + usage.cpuMs - (before[i]?.cpuMs ?? 0), 0) / recipients).toFixed(3)),
     rssMb: Math.max(...after.map((usage) => usage.rssMb)),
   };

@@ -1,8 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Question, SinkCounts, SinkOptions } from './smtp-sink-main.ts';
 import type { SinkRules } from './smtp-sink-script.ts';
 
@@ -100,6 +101,20 @@ export class SmtpSink {
       const [recipient = '', answered, messageId = '', sender = '', bytes, dataAt, at] = line.split('\t');
       return { recipient, isAnswered: answered === '1', messageId, sender, bytes: Number(bytes), dataAt: Number(dataAt), at: Number(at) };
     });
+  }
+
+  /** Messages of a sender taken so far and their recipients, each once; of millions too. */
+  async copiesOf(sender: string): Promise<{ readonly copies: number; readonly recipients: number }> {
+    if (this.#child !== undefined) await this.#ask('flush');
+    const recipients = new Set<string>();
+    let copies = 0;
+    for await (const line of createInterface({ input: createReadStream(this.#logFile), crlfDelay: Infinity })) {
+      const [recipient = '', , , from] = line.split('\t');
+      if (from !== sender) continue;
+      copies += 1;
+      recipients.add(recipient);
+    }
+    return { copies, recipients: recipients.size };
   }
 
   /** The message of a row, by its place from 0; only with `keepsMessages`, and of a server that was never killed. */
