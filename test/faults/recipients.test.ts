@@ -3,10 +3,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { singleDelivery, type Delivery } from '#domain/campaign/delivery.ts';
 import { createSuppressionService } from '../../api/modules/suppressions/service.ts';
 import { createTrackingIds } from '../../infra/mail/tracking-id.ts';
+import { compareBuckets } from '../../search/reconcile.ts';
+import { liveIndex } from '../../search/versions.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { addConnection, draftCampaign, launch, launchOver, peopleOf, standingOf, untilStanding, untilState } from '../support/fault-campaign.ts';
 import { checkCampaign } from '../support/invariants.ts';
-import type { TestOrganization } from '../support/organization.ts';
+import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { SideBySide } from '../support/side-by-side.ts';
 import { startSmtpSink } from '../support/smtp-sink.ts';
 import { Timeline } from '../support/timeline.ts';
@@ -32,6 +34,7 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
   'unsubscribing and suppressing race with sending: whoever was out before her turn gets nothing': leaveWhileMailGoesOut,
   'one of two connections dies: with `carry_on` the other takes over whom nobody has tried, with `pause` the campaign waits': killOneOfTwoServers,
   'hostile values in the fields of people: every mail is whole, to its recipient alone, and nothing of theirs is a header or a tag': sendHostileValues,
+  'an index that takes no writes: mail goes out all the same, and the index follows when it can': refuseIndexWrites,
   'hostile content ends in a state with a name, and keeps nobody else waiting': sendHostileContent,
 };
 const outcomes = new SideBySide<void>();
@@ -72,7 +75,8 @@ async function leaveWhileMailGoesOut(): Promise<void> {
 
 async function killOneOfTwoServers(): Promise<void> {
   const timeline = new Timeline('two connections');
-  const [living, dying] = await Promise.all([startSmtpSink({ rules: { everybody: 'slow-20' } }), startSmtpSink({ isDurable: true, rules: { everybody: 'slow-20' } })]);
+  // Slow enough that neither campaign is over before the other has begun.
+  const [living, dying] = await Promise.all([startSmtpSink({ rules: { everybody: 'slow-300' } }), startSmtpSink({ isDurable: true, rules: { everybody: 'slow-300' } })]);
   const connections = await Promise.all([living, dying].map(({ port }) => addConnection(organization, { port, parallel: 6 })));
   const split = (onBreak: Delivery['onBreak']): Delivery => ({ mode: 'split', connections: connections.map((id) => ({ id, percent: 50 })), onBreak, throttlePerMinute: null });
   const [carried, paused] = await Promise.all((['carry_on', 'pause'] as const).map(async (onBreak) => {
@@ -84,6 +88,7 @@ async function killOneOfTwoServers(): Promise<void> {
   await Promise.all([carried, paused].map((campaign) => untilStanding(campaign, ({ ended }) => ended > 100, 90_000)));
   await dying.kill();
   timeline.note('one server is gone');
+  for (const server of [living, dying]) await server.script({ everybody: null });
   await untilState(carried, 'completed', 120_000);
   expect(await untilState(paused, 'paused', 120_000)).toMatchObject({ reason: 'connection_failures' });
   timeline.note(`paused at ${(await standingOf(paused)).ended}`);
@@ -96,6 +101,32 @@ async function killOneOfTwoServers(): Promise<void> {
     expect(found.violations).toEqual([]);
   }
   await Promise.all([living.close(), dying.close()]);
+}
+
+async function refuseIndexWrites(): Promise<void> {
+  const timeline = new Timeline('index');
+  // An organization of its own: its index alone is blocked.
+  const other = await createTestOrganization({ container: organization.container });
+  const { orgId, container } = other;
+  const sink = await startSmtpSink();
+  const index = await container.tenants.use(orgId, async (tenant) => (await liveIndex(tenant)).index);
+  const block = (isBlocked: boolean) => container.elasticsearch.indices.putSettings({ index, settings: { 'index.blocks.read_only_allow_delete': isBlocked ? true : null } });
+  await block(true);
+  const campaign = await launchOver(other, peopleOf({ ok: 500 }, 'index'), { port: sink.port });
+  await untilState(campaign, 'completed', 120_000);
+  const waiting = () => container.tenants.use(orgId, async ({ sql }) => (await sql.first<{ waiting: number }>('select count(*)::int as waiting from outbox'))?.waiting ?? 0);
+  timeline.note(`${await waiting()} changes wait for the index`);
+  expect(await waiting()).toBeGreaterThan(0);
+  await block(false);
+  await expect.poll(waiting, { timeout: 120_000, interval: 200 }).toBe(0);
+  expect((await checkCampaign(campaign, await sink.rows(), { inDoubt: 0 })).violations).toEqual([]);
+  await container.elasticsearch.indices.refresh({ index });
+  await container.tenants.use(orgId, async (tenant) => {
+    expect(await tenant.sql.rows('select * from index_failure')).toEqual([]);
+    expect(await compareBuckets(tenant, await liveIndex(tenant))).toEqual([]);
+  });
+  await expect.poll(() => container.tenants.use(orgId, async ({ sql }) => (await sql.first<{ certificate: unknown }>('select certificate from campaign where id = $1', [campaign.id]))?.certificate), { timeout: 120_000, interval: 500 }).not.toBeNull();
+  await sink.close();
 }
 
 /** What people write into forms and files, or others into theirs. */

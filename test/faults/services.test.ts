@@ -118,6 +118,7 @@ test('Elasticsearch is killed while an audience is resolved: nothing leaves unti
   expect((await sink.rows()).filter((row) => row.sender === campaign.sender)).toEqual([]);
   await sink.script({ everybody: null });
   await installation.elasticsearch.start();
+  await expectRecovery(campaign, timeline);
   await expectSound(campaign, 0, timeline);
   await sink.script({ everybody: 'slow-20' });
 }, 240_000);

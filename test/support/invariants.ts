@@ -81,6 +81,8 @@ function describe(message: Message, taken: ReadonlyMap<string, readonly SinkRow[
 function lost(campaign: FaultCampaign, state: string, messages: readonly Message[]): string[] {
   const problems = ['completed', 'cancelled', 'failed'].includes(state) ? [] : [`the campaign is ${state}`];
   const known = new Set(messages.map((message) => message.email));
+  // One that was cancelled before its audience was frozen has nobody to account for.
+  if (state === 'cancelled' && messages.length === 0) return problems;
   if (new Set(messages.map((message) => message.customerId)).size !== messages.length) problems.push('a customer has two messages');
   if (messages.some((message, i) => message.ordinal !== i + 1)) problems.push('the ordinals have gaps');
   return [
