@@ -30,10 +30,10 @@ const titles: Record<ErrorCode | 'internal', string> = {
 
 /**
  * Translates whatever was thrown, here and nowhere else: an AppError as it says, the body parser's
- * refusals as 400, 413 and 415, anything else as a 500 that names the request id and nothing more.
+ * refusals as 400, 413 and 415, a full disk or a database that is away as 503, anything else as a 500 that names the request id and nothing more.
  */
 export function toProblem(error: unknown, instance: string, requestId: string): Problem {
-  const known = error instanceof AppError ? error : parserRefusal(error);
+  const known = error instanceof AppError ? error : (parserRefusal(error) ?? outage(error));
   const code = known?.code ?? 'internal';
   return {
     type: `urn:fermata:problem:${code.replaceAll('_', '-')}`,
@@ -74,6 +74,18 @@ function parserRefusal(error: unknown): AppError | null {
     default:
       return refusal.status >= 400 && refusal.status < 500 ? new AppError('malformed', 'The request cannot be read.') : null;
   }
+}
+
+/** Codes of the system and of Postgres (SQLSTATE) for what has no room, and for a database that is stopped, starting or out of reach. */
+const full = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', '53100']);
+const away = new Set(['ECONNREFUSED', 'ECONNRESET', '57P01', '57P02', '57P03', '08000', '08001', '08003', '08006', '53300']);
+
+/** What helps itself or is helped by an operator: the same request may succeed later. */
+function outage(error: unknown): AppError | null {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  if (typeof code !== 'string') return null;
+  if (full.has(code)) return new AppError('unavailable', 'The disk of the server is full. Nothing was kept; try again when there is room.');
+  return away.has(code) ? new AppError('unavailable', 'The database cannot be reached at the moment. Try again in a minute.') : null;
 }
 
 /** One sentence per issue, with the path as the caller wrote it: `targets[0].id`. */

@@ -63,6 +63,7 @@ test('Postgres is killed and comes back: the campaign goes on by itself', async 
   await reaches(campaign, 500);
   await installation.postgres.kill();
   timeline.note('killed');
+  expect(await client.request('GET', '/campaigns')).toMatchObject({ status: 503, body: { code: 'unavailable' } });
   await sleep(3_000);
   await installation.postgres.start();
   await expectRecovery(campaign, timeline);
@@ -145,6 +146,18 @@ test('a full disk keeps an audience from being written: nothing leaves, and with
   await expectRecovery(campaign, timeline);
   await expectSound(campaign, 0, timeline);
 }, 240_000);
+
+test('a full disk for uploads: refused with its reason and nothing half kept; with room the file is taken', async () => {
+  const file = `email,first_name\n${Array.from({ length: 100_000 }, (_, i) => `upload${i}@example.com,Ada`).join('\n')}\n`;
+  const upload = () => client.request('POST', '/imports?fileName=people.csv', file);
+  await installation.api.kill();
+  await installation.api.startLimited(1_024);
+  expect(await upload()).toMatchObject({ status: 503, body: { code: 'unavailable', detail: expect.stringContaining('disk of the server is full') as unknown } });
+  await installation.api.kill();
+  await installation.api.start();
+  expect(await client.request('GET', '/imports')).toMatchObject({ status: 200, body: { data: [] } });
+  expect((await upload()).status).toBe(201);
+}, 120_000);
 
 test('a storm of faults over three organizations: nobody lost, nobody twice', async () => {
   const timeline = new Timeline('storm');

@@ -3,7 +3,7 @@ import { createServices } from '../../api/services.ts';
 import type { TestOrganization } from './organization.ts';
 
 export interface KeyClient {
-  /** One request. @throws when nobody answers */
+  /** One request; a text is sent as a file. @throws when nobody answers */
   request(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }>;
   /** Repeats a request until somebody answers with less than 500. @throws Error when the time is over */
   insist(method: string, path: string, body?: unknown, withinMs?: number): Promise<{ readonly status: number; readonly body: unknown }>;
@@ -15,8 +15,8 @@ export async function createKeyClient({ orgId, container }: TestOrganization, ba
   const request: KeyClient['request'] = async (method, path, body) => {
     const answer = await fetch(`${baseUrl}/api/v1${path}`, {
       method, signal: AbortSignal.timeout(10_000),
-      headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': typeof body === 'string' ? 'text/csv' : 'application/json' }) },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await answer.text();
     return { status: answer.status, body: text === '' ? null : (JSON.parse(text) as unknown) };
