@@ -10,6 +10,7 @@ import { importFiles } from '../../infra/imports/files.ts';
 import { compareBuckets } from '../../search/reconcile.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { liveIndex } from '../../search/versions.ts';
+import { Timeline } from '../support/timeline.ts';
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
 
 const ROWS = 250_000;
@@ -38,12 +39,8 @@ afterAll(async () => {
 }, 120_000);
 
 test('the worker that imports and indexes is killed at random points: nobody is lost or doubled, in the tables and in the index', async () => {
-  const seed = Number(process.env['FERMATA_TEST_SEED'] ?? Date.now() % 1_000_000);
-  const random = numbersFrom(seed);
+  const timeline = new Timeline('import');
   const { orgId, container } = organization;
-  const startedAt = performance.now();
-  const note = (line: string) => process.stderr.write(`${((performance.now() - startedAt) / 1_000).toFixed(1)} s ${line}\n`);
-  note(`FERMATA_TEST_SEED=${seed}`);
   const lines = ['email,first_name,city,visits'];
   for (let i = 0; i < ROWS; i++) lines.push(`${i % BAD_EVERY === 0 ? `nobody${i}` : `person${i}@example.com`},Name ${i},Paris,${i % 50}`);
   for (let n = 0; n < TWICE; n++) lines.push(`PERSON${1 + n * BAD_EVERY}@example.com,Again ${n},Paris,7`);
@@ -58,7 +55,7 @@ test('the worker that imports and indexes is killed at random points: nobody is 
   const killAndReplace = async () => {
     await worker.kill('SIGKILL');
     const left = await marks();
-    note(`killed while ${left}`);
+    timeline.note(`killed while ${left}`);
     worker = await startWorker({ FERMATA_STATE_DIR: state });
     // A dead worker is noticed by its silence of 10 s; the next kill is to hit work, not the wait for it.
     await expect.poll(async () => (await isOver()) || (await marks()) !== left, { timeout: 60_000, interval: 10 }).toBe(true);
@@ -66,11 +63,11 @@ test('the worker that imports and indexes is killed at random points: nobody is 
 
   await expect.poll(async () => (await standing()).state, { timeout: 60_000, interval: 5 }).not.toBe('queued');
   for (let n = 0; n < KILLS && !(await isOver()); n++) {
-    await sleep(random() * (n === 0 ? LONGEST_WAIT_MS / 4 : LONGEST_WAIT_MS));
+    await sleep(timeline.random() * (n === 0 ? LONGEST_WAIT_MS / 4 : LONGEST_WAIT_MS));
     await killAndReplace();
   }
   await expect.poll(async () => (await standing()).state, { timeout: 120_000, interval: 100 }).toBe('completed');
-  note('completed');
+  timeline.note('completed');
   expect(await standing()).toMatchObject({ rowsTotal: ROWS + TWICE, rowsDone: ROWS + TWICE, created: GOOD, updated: 0, skipped: ROWS / BAD_EVERY + TWICE, problem: null });
   await container.tenants.use(orgId, async (tenant) => {
     // Version 1: no batch was applied twice.
@@ -88,14 +85,3 @@ test('the worker that imports and indexes is killed at random points: nobody is 
   expect(rejected.filter((line) => line.endsWith('Not an email address: expected a form like ada@example.com.'))).toHaveLength(ROWS / BAD_EVERY);
   expect(rejected.filter((line) => line.endsWith('the last row wins.'))).toHaveLength(TWICE);
 }, 300_000);
-
-/** mulberry32: the same seed, the same points. */
-function numbersFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
