@@ -72,7 +72,8 @@ describe('building a segment', () => {
     await pick(about);
   };
   const pick = async (about: string, name?: RegExp) => {
-    // The field of the new condition has the focus, and typing on it searches.
+    // The field of the new condition gets the focus, and typing on it searches.
+    await page.waitForFunction("document.activeElement?.getAttribute('aria-haspopup') === 'dialog'");
     await page.keyboard.type(about);
     await offered(name).first().click();
   };
