@@ -72,7 +72,7 @@ test('Postgres is killed and comes back: the campaign goes on by itself', async 
 
 test('Temporal is killed and comes back: the campaign goes on by itself', async () => {
   const timeline = new Timeline('temporal');
-  const campaign = await campaignOf(longMinutes > 0 ? 60_000 : 8_000);
+  const campaign = await campaignOf(longMinutes > 0 ? 20_000 : 8_000);
   await reaches(campaign, 500);
   await installation.temporal.kill();
   timeline.note(`killed after ${(await standingOf(campaign)).ended} mails`);
