@@ -181,7 +181,7 @@ describe('a sign-up form', () => {
     await page.getByRole('button', { name: 'ada@example.com', exact: true }).press('Enter');
     const details = page.getByRole('dialog', { name: 'ada@example.com' });
     await details.getByText('I would like mail from Northwind. I can unsubscribe at any time.').waitFor();
-    await details.getByText('38').waitFor();
+    await details.getByText('38', { exact: true }).waitFor();
     await clean();
     await details.getByRole('link', { name: 'Open customer' }).click();
     await page.getByText('Ada', { exact: true }).first().waitFor();
