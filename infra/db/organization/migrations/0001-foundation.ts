@@ -1,6 +1,7 @@
 import { Migration } from '@mikro-orm/migrations';
 import { audience } from '../sql/audience.ts';
 import { forms } from '../sql/forms.ts';
+import { journeys } from '../sql/journeys.ts';
 import { content, engagement, ledger } from '../sql/mail.ts';
 import { platform } from '../sql/platform.ts';
 import { templates } from '../sql/templates.ts';
@@ -16,6 +17,7 @@ export class Migration0001Foundation extends Migration {
     this.addSql(ledger);
     this.addSql(engagement);
     this.addSql(templates);
+    this.addSql(journeys);
     this.addSql(platform);
   }
 }

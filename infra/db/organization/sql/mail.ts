@@ -51,13 +51,17 @@ create table mail (
   kind text not null check (kind in ('campaign', 'journey', 'transactional')),
   ref_id uuid not null,
   step_id text,
+  version_no integer,
+  last_ordinal integer not null default 0,
   open boolean not null default false,
   epoch integer not null default 0,
   doubts_closed_at timestamptz,
   created_at timestamptz not null default now()
 );
 create index mail_ref on mail (ref_id);
-comment on column mail.ref_id is 'campaign or journey; step_id: the send step of a journey';
+create unique index mail_step on mail (ref_id, version_no, step_id) where kind = 'journey';
+comment on column mail.ref_id is 'campaign or journey; step_id: the send step of a journey; version_no: of the journey';
+comment on column mail.last_ordinal is 'of journeys: the newest place given out in the ledger';
 comment on column mail.epoch is 'the newest fencing epoch given to a lane of this mail: no two attempts share one';
 comment on column mail.doubts_closed_at is 'until when doubts about it were closed as unknown';
 comment on column mail.open is 'the pause switch: no intent is granted while it is false';
@@ -172,9 +176,12 @@ create table message (
   delivered_at timestamptz,
   bounced_at timestamptz,
   complained_at timestamptz,
+  enrollment_id bigint,
+  visit integer,
   primary key (mail_no, ordinal),
-  unique (customer_id, mail_no)
+  unique nulls not distinct (customer_id, mail_no, enrollment_id, visit)
 ) with (fillfactor = 70);
+comment on column message.enrollment_id is 'of journeys: the run and the visit of the step it belongs to, so that a customer gets a step''s mail once a visit; null in campaigns: once';
 comment on column message.connection_no is 'set with the intent, by the lane; before that the slice says it. variant likewise';
 comment on table message is 'the ledger, ~160 bytes a row. state: 0 pending, 1 sending, 2 sent, 3 failed, 4 skipped, 5 in_doubt. No index mentions state, so updates stay HOT; lanes read by primary key';
 
@@ -198,9 +205,12 @@ create table lane (
   mail_no integer not null references mail,
   connection_no smallint not null,
   shard smallint not null,
-  epoch integer not null default 0
+  epoch integer not null default 0,
+  cohort_id bigint
 );
 create index lane_mail on lane (mail_no);
+create unique index lane_cohort on lane (mail_no, cohort_id) where cohort_id is not null;
+comment on column lane.cohort_id is 'of journeys: the cohort that sends by it';
 comment on column lane.shard is 'row of mail_count this lane counts in, so that lanes never wait for each other';
 comment on column lane.epoch is 'fencing: a new attempt raises it, and a stopped worker that wakes gets no rows';
 
