@@ -18,6 +18,8 @@ import { exportRoutes } from './modules/exports/routes.ts';
 import { fieldRoutes } from './modules/fields/routes.ts';
 import { formRoutes } from './modules/forms/routes.ts';
 import { importRoutes } from './modules/imports/routes.ts';
+import { journeyPeopleRoutes } from './modules/journeys/people-routes.ts';
+import { journeyRoutes } from './modules/journeys/routes.ts';
 import { listRoutes } from './modules/lists/routes.ts';
 import { searchIndexRoutes } from './modules/search-index/routes.ts';
 import { segmentRoutes } from './modules/segments/routes.ts';
@@ -44,6 +46,8 @@ export const routes: readonly AnyRoute[] = [
   ...campaignRoutes,
   ...campaignReportRoutes,
   ...campaignCourseRoutes,
+  ...journeyRoutes,
+  ...journeyPeopleRoutes,
   ...connectionRoutes,
   ...renderRoutes,
   ...templateRoutes,

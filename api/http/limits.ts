@@ -12,11 +12,11 @@ const MAX_DEPTH = 256;
 const MAX_VALUES = 100_000;
 
 /**
- * Refuses JSON that is too deep, holds more than 100,000 values, or a text no database keeps (NUL, half a
+ * Refuses JSON that is too deep, holds more values than allowed, or a text no database keeps (NUL, half a
  * surrogate pair); walks without recursion.
  * @throws AppError `invalid`
  */
-export function checkShape(json: unknown): void {
+export function checkShape(json: unknown, mostValues = MAX_VALUES): void {
   let level: unknown[] = [json];
   let values = 0;
   for (let depth = 0; level.length > 0; depth++) {
@@ -29,7 +29,7 @@ export function checkShape(json: unknown): void {
       for (const child of Array.isArray(value) ? value : Object.values(value)) next.push(child);
     }
     values += next.length;
-    if (values > MAX_VALUES) throw new AppError('invalid', `The body holds more than ${MAX_VALUES} values.`);
+    if (values > mostValues) throw new AppError('invalid', `The body holds more than ${mostValues} values.`);
     level = next;
   }
 }

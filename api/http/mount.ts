@@ -131,7 +131,7 @@ function validate(route: AnyRoute, req: Request): { params: unknown; query: unkn
   const query = strict(route.query).safeParse(req.query);
   const raw: unknown = req.body;
   checkShape(req.query);
-  if (route.bodyMode !== 'stream') checkShape(raw);
+  if (route.bodyMode !== 'stream') checkShape(raw, route.valueLimit);
   const body = route.bodyMode === 'stream' ? { success: true as const, data: undefined } : strict(route.body).safeParse(raw ?? {});
   const errors = [
     ...(query.success ? [] : toFieldErrors(query.error.issues, 'query')),

@@ -67,6 +67,8 @@ export interface Route<
   readonly bodyMode?: 'json' | 'stream';
   /** Largest JSON body in bytes; 256 KiB by default. */
   readonly bodyLimit?: number;
+  /** Most values in a JSON body; 100,000 by default. */
+  readonly valueLimit?: number;
   handle(context: RouteContext<z.infer<Params>, z.infer<Query>, z.infer<Body>>): Promise<Reply extends z.ZodType ? z.input<Reply> : void>;
 }
 

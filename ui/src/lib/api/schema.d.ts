@@ -170,7 +170,7 @@ export interface paths {
         delete: operations["deleteCampaignsId"];
         options?: never;
         head?: never;
-        /** Edits a draft; `version` refuses a stale one. */
+        /** Edits a draft; one that is scheduled becomes a draft again. `version` refuses a stale one. */
         patch: operations["patchCampaignsId"];
         trace?: never;
     };
@@ -285,7 +285,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A new draft with the same content. */
+        /** A new draft with the same content, for the same audience or some of its recipients. */
         post: operations["postCampaignsIdDuplicate"];
         delete?: never;
         options?: never;
@@ -1414,6 +1414,488 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/journeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Journeys, newest first. */
+        get: operations["getJourneys"];
+        put?: never;
+        /** Begins a draft, blank or from a ready journey. */
+        post: operations["postJourneys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ready journeys to begin with. */
+        get: operations["getJourneysReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One journey. */
+        get: operations["getJourneysId"];
+        put?: never;
+        post?: never;
+        /** Deletes a journey that was never published or is archived, with its people. */
+        delete: operations["deleteJourneysId"];
+        options?: never;
+        head?: never;
+        /** Renames a journey; `version` refuses a stale one. */
+        patch: operations["patchJourneysId"];
+        trace?: never;
+    };
+    "/journeys/{id}/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Numbers of the journey and of each step, of all versions or one. */
+        get: operations["getJourneysIdAnalytics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archives: ends every active run. */
+        post: operations["postJourneysIdArchive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The draft with the problems of its steps. */
+        get: operations["getJourneysIdDraft"];
+        /** Saves the draft; `version` refuses a stale one. */
+        put: operations["putJourneysIdDraft"];
+        /** Makes a draft of the live version. */
+        post: operations["postJourneysIdDraft"];
+        /** Discards the draft of a published journey. */
+        delete: operations["deleteJourneysIdDraft"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries the draft over a list, a segment or who would have entered in the last days; nothing is sent or changed. */
+        post: operations["postJourneysIdDryRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new draft with the same steps. */
+        post: operations["postJourneysIdDuplicate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/enroll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enrolls a list, a segment or typed addresses in a published journey. */
+        post: operations["postJourneysIdEnroll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/enrollments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People in the journey, who entered last first. */
+        get: operations["getJourneysIdEnrollments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/enrollments/{eid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One person's path with times and reasons. */
+        get: operations["getJourneysIdEnrollmentsEid"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/enrollments/{eid}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves her to another step of her version. */
+        post: operations["postJourneysIdEnrollmentsEidMove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/enrollments/{eid}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends her run. */
+        post: operations["postJourneysIdEnrollmentsEidRemove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The steps of the live version, or of another. */
+        get: operations["getJourneysIdGraph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Long work on the journey, newest first. */
+        get: operations["getJourneysIdJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/jobs/{jobId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far one is, and what came of it. */
+        get: operations["getJourneysIdJobsJobId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says when the journey or its numbers changed, as server-sent events at most once a second. */
+        get: operations["getJourneysIdLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/migrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves people of an earlier version, or of all, to the live one where their step still exists. */
+        post: operations["postJourneysIdMigrate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/migrate/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Returns whom the last move carried and who has not left that step. */
+        post: operations["postJourneysIdMigrateUndo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pauses: nobody moves or enters any more. */
+        post: operations["postJourneysIdPause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the draft the live version and arms its trigger. */
+        post: operations["postJourneysIdPublish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/refusals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why nobody is entering, with the last 20 who did not get in. */
+        get: operations["getJourneysIdRefusals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resumes: those whose time has come go on. */
+        post: operations["postJourneysIdResume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/steps/{node}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends the mail of a step, untracked, to up to 10 addresses: as the draft has it, else the live version. */
+        post: operations["postJourneysIdStepsNodeTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/unarchive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes it a draft again. */
+        post: operations["postJourneysIdUnarchive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What stands against publishing the draft, and where the people inside stand. */
+        post: operations["postJourneysIdValidate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Published versions, newest first, with the people inside. */
+        get: operations["getJourneysIdVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/journeys/{id}/versions/{no}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a draft of an earlier version. */
+        post: operations["postJourneysIdVersionsNoRevert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/lists": {
         parameters: {
             query?: never;
@@ -2508,7 +2990,7 @@ export interface components {
             says: string[];
             targets: {
                 /** @enum {string} */
-                kind: "list" | "segment";
+                kind: "list" | "segment" | "failed" | "not_opened";
                 id: string;
                 name: string | null;
                 /** @enum {string} */
@@ -2585,6 +3067,381 @@ export interface components {
                 until: string | null;
                 detail: string | null;
             }[];
+        };
+        JourneyRow: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @enum {string} */
+            state: "draft" | "published" | "paused" | "archived";
+            trigger: string;
+            /** @enum {string} */
+            triggerKind: "manual" | "list" | "event" | "custom" | "none";
+            active: number;
+            enrolled: number;
+            goals: number;
+            goalRate: number | null;
+            hasGoal: boolean;
+            hasDraft: boolean;
+            problem: string | null;
+            problemStep: string | null;
+            allowed: ("edit" | "create_draft" | "discard_draft" | "publish" | "pause" | "resume" | "archive" | "unarchive" | "enroll" | "move_people" | "dry_run" | "duplicate" | "delete")[];
+            version: number;
+            createdBy: string;
+            createdAt: string;
+            updatedAt: string;
+            archivedAt: string | null;
+            activeVersion: number | null;
+        };
+        Journey: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @enum {string} */
+            state: "draft" | "published" | "paused" | "archived";
+            trigger: string;
+            /** @enum {string} */
+            triggerKind: "manual" | "list" | "event" | "custom" | "none";
+            active: number;
+            enrolled: number;
+            goals: number;
+            goalRate: number | null;
+            hasGoal: boolean;
+            hasDraft: boolean;
+            problem: string | null;
+            problemStep: string | null;
+            allowed: ("edit" | "create_draft" | "discard_draft" | "publish" | "pause" | "resume" | "archive" | "unarchive" | "enroll" | "move_people" | "dry_run" | "duplicate" | "delete")[];
+            version: number;
+            createdBy: string;
+            createdAt: string;
+            updatedAt: string;
+            archivedAt: string | null;
+            slug: string;
+            activeVersion: {
+                no: number;
+                publishedAt: string;
+                publishedBy: string;
+                note: string;
+            } | null;
+            draft: {
+                version: number;
+                changedAt: string;
+            } | null;
+            temporalUrl: string | null;
+        };
+        JourneyDraft: {
+            version: number;
+            changedAt: string;
+            graph: components["schemas"]["JourneyGraph"];
+            names: {
+                [key: string]: string;
+            };
+            problems: components["schemas"]["JourneyProblem"][];
+        };
+        JourneyGraph: {
+            nodes: components["schemas"]["JourneyStep"][];
+            edges: components["schemas"]["JourneyEdge"][];
+        };
+        JourneyStep: {
+            id: string;
+            /** @enum {string} */
+            kind: "entry" | "send" | "update-field" | "add-to-list" | "remove-from-list" | "webhook" | "exit" | "field-condition" | "engagement-condition" | "segment-condition" | "event-condition" | "percentage-split" | "holdout" | "fixed-delay" | "wait-until-date" | "wait-for-event" | "time-window";
+            name: string;
+            config: {
+                [key: string]: unknown;
+            };
+            x: number;
+            y: number;
+        };
+        JourneyEdge: {
+            from: string;
+            port: string;
+            to: string;
+        };
+        JourneyProblem: {
+            node: string;
+            field: string | null;
+            message: string;
+            /** @enum {string} */
+            severity: "error" | "warning";
+        };
+        SavedJourneyDraft: {
+            version: number;
+            changedAt: string;
+            problems: components["schemas"]["JourneyProblem"][];
+        };
+        JourneyValidation: {
+            problems: components["schemas"]["JourneyProblem"][];
+            people: components["schemas"]["JourneyMoving"];
+        };
+        JourneyMoving: {
+            moving: number;
+            staying: number;
+            steps: {
+                node: string;
+                name: string;
+                people: number;
+                moves: boolean;
+            }[];
+        };
+        JourneyVersionGraph: {
+            no: number;
+            graph: components["schemas"]["JourneyGraph"];
+            names: {
+                [key: string]: string;
+            };
+        };
+        JourneyAnalytics: {
+            total: {
+                enrolled: number;
+                active: number;
+                completed: number;
+                exited: number;
+                byReason: {
+                    [key: string]: number;
+                };
+                goals: number;
+                goalRate: number | null;
+            };
+            steps: {
+                [key: string]: {
+                    waiting: number;
+                    overdue: number;
+                    processed: number;
+                    ports: {
+                        [key: string]: number;
+                    };
+                    ended: {
+                        [key: string]: number;
+                    };
+                    mail: {
+                        sent: number;
+                        delivered: number | null;
+                        opened: number;
+                        clicked: number;
+                        bounced: number;
+                        complained: number;
+                        unsubscribed: number;
+                        skipped: number;
+                        failed: number;
+                        inDoubt: number;
+                        openRate: number | null;
+                        clickRate: number | null;
+                    } | null;
+                };
+            };
+            versions: {
+                no: number;
+                enrolled: number;
+                active: number;
+                completed: number;
+                exited: number;
+                byReason: {
+                    [key: string]: number;
+                };
+                goals: number;
+                goalRate: number | null;
+            }[];
+        };
+        JourneyRefusals: {
+            /** @enum {string} */
+            state: "draft" | "published" | "paused" | "archived";
+            trigger: string;
+            causes: {
+                /** @enum {string} */
+                code: "draft" | "archived" | "paused" | "manual" | "list_later" | "list_gone" | "event" | "reentry" | "suppressed";
+                message: string;
+            }[];
+            data: {
+                at: string;
+                customerId: number | null;
+                email: string | null;
+                /** @enum {string} */
+                reason: "reentry" | "suppressed";
+            }[];
+        };
+        EnrollmentRow: {
+            id: number;
+            customerId: number | null;
+            email: string | null;
+            firstName: string | null;
+            lastName: string | null;
+            version: number;
+            step: {
+                id: string;
+                name: string;
+                kind: ("entry" | "send" | "update-field" | "add-to-list" | "remove-from-list" | "webhook" | "exit" | "field-condition" | "engagement-condition" | "segment-condition" | "event-condition" | "percentage-split" | "holdout" | "fixed-delay" | "wait-until-date" | "wait-for-event" | "time-window") | null;
+            };
+            /** @enum {string} */
+            state: "active" | "completed" | "exited";
+            reason: ("unsubscribed" | "bounced" | "complained" | "suppressed" | "goal" | "segment" | "removed" | "journey_archived" | "erased" | "error") | null;
+            enteredAt: string;
+            arrivedAt: string;
+            dueAt: string | null;
+            endedAt: string | null;
+            goalAt: string | null;
+        };
+        Enrollment: {
+            id: number;
+            customerId: number | null;
+            email: string | null;
+            firstName: string | null;
+            lastName: string | null;
+            version: number;
+            step: {
+                id: string;
+                name: string;
+                kind: ("entry" | "send" | "update-field" | "add-to-list" | "remove-from-list" | "webhook" | "exit" | "field-condition" | "engagement-condition" | "segment-condition" | "event-condition" | "percentage-split" | "holdout" | "fixed-delay" | "wait-until-date" | "wait-for-event" | "time-window") | null;
+            };
+            /** @enum {string} */
+            state: "active" | "completed" | "exited";
+            reason: ("unsubscribed" | "bounced" | "complained" | "suppressed" | "goal" | "segment" | "removed" | "journey_archived" | "erased" | "error") | null;
+            enteredAt: string;
+            arrivedAt: string;
+            dueAt: string | null;
+            endedAt: string | null;
+            goalAt: string | null;
+            path: components["schemas"]["EnrollmentVisit"][];
+            now: {
+                visit: number;
+                step: {
+                    id: string;
+                    name: string;
+                    kind: ("entry" | "send" | "update-field" | "add-to-list" | "remove-from-list" | "webhook" | "exit" | "field-condition" | "engagement-condition" | "segment-condition" | "event-condition" | "percentage-split" | "holdout" | "fixed-delay" | "wait-until-date" | "wait-for-event" | "time-window") | null;
+                };
+                arrivedAt: string;
+                mail: components["schemas"]["EnrollmentMail"] | null;
+                webhook: components["schemas"]["EnrollmentWebhook"] | null;
+                dueAt: string | null;
+                waitsFor: string | null;
+                isOverdue: boolean;
+            } | null;
+            entry: {
+                type: string;
+                name: string | null;
+                at: string;
+            } | null;
+            mayMove: boolean;
+            mayRemove: boolean;
+            temporalUrl: string | null;
+        };
+        EnrollmentVisit: {
+            visit: number;
+            step: {
+                id: string;
+                name: string;
+                kind: ("entry" | "send" | "update-field" | "add-to-list" | "remove-from-list" | "webhook" | "exit" | "field-condition" | "engagement-condition" | "segment-condition" | "event-condition" | "percentage-split" | "holdout" | "fixed-delay" | "wait-until-date" | "wait-for-event" | "time-window") | null;
+            };
+            arrivedAt: string;
+            mail: components["schemas"]["EnrollmentMail"] | null;
+            webhook: components["schemas"]["EnrollmentWebhook"] | null;
+            leftAt: string;
+            port: string;
+            portLabel: string;
+            detail: {
+                [key: string]: unknown;
+            } | null;
+        };
+        EnrollmentMail: {
+            /** @enum {string} */
+            state: "pending" | "sending" | "sent" | "failed" | "skipped" | "in_doubt";
+            reason: string | null;
+            reply: string | null;
+            connection: string | null;
+            sentAt: string | null;
+            deliveredAt: string | null;
+            openedAt: string | null;
+            clickedAt: string | null;
+            bouncedAt: string | null;
+            complainedAt: string | null;
+            unsubscribedAt: string | null;
+        };
+        EnrollmentWebhook: {
+            /** @enum {string} */
+            state: "pending" | "succeeded" | "failed";
+            attempts: number;
+            status: number | null;
+            response: string | null;
+            firstAt: string;
+            nextAt: string | null;
+        };
+        JourneyVersions: {
+            data: components["schemas"]["JourneyVersion"][];
+            migration: {
+                jobId: string;
+                from: number | null;
+                to: number;
+                moved: number;
+                by: string;
+                at: string;
+                canUndo: boolean;
+            } | null;
+        };
+        JourneyVersion: {
+            no: number;
+            isLive: boolean;
+            publishedAt: string;
+            publishedBy: string;
+            note: string;
+            steps: number;
+            enrolled: number;
+            active: number;
+            completed: number;
+            exited: number;
+            goals: number;
+            goalRate: number | null;
+            hasGoal: boolean;
+        };
+        JourneyJob: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            action: "enroll" | "migrate" | "undo" | "archive" | "resume" | "dry_run";
+            /** @enum {string} */
+            state: "queued" | "running" | "completed" | "failed" | "cancelled";
+            problem: string | null;
+            total: number | null;
+            done: number;
+            about: string;
+            result: {
+                [key: string]: number;
+            } | null;
+            dryRun: components["schemas"]["JourneyDryRun"] | null;
+            createdBy: string;
+            createdAt: string;
+            startedAt: string | null;
+            endedAt: string | null;
+        };
+        JourneyDryRun: {
+            people: number;
+            rates: {
+                opened: number;
+                clicked: number;
+                given: boolean;
+            };
+            steps: {
+                node: string;
+                people: number;
+                ports: {
+                    port: string;
+                    people: number;
+                    assumed: number;
+                    examples: {
+                        customerId: number;
+                        email: string | null;
+                        because: string;
+                    }[];
+                }[];
+            }[];
+            mails: {
+                day: string;
+                mails: number;
+            }[];
+            completed: number;
+            active: number;
+            exited: {
+                [key: string]: number;
+            };
         };
         ConnectionLimits: {
             /** @default null */
@@ -3573,8 +4430,11 @@ export interface operations {
                             fromEmail: string;
                             replyTo: string;
                             targets: {
-                                /** @enum {string} */
-                                kind: "list" | "segment";
+                                /**
+                                 * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                                 * @enum {string}
+                                 */
+                                kind: "list" | "segment" | "failed" | "not_opened";
                                 /** Format: uuid */
                                 id: string;
                                 /**
@@ -3674,8 +4534,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -3772,8 +4635,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -3894,8 +4760,11 @@ export interface operations {
                     html?: string;
                     text?: string;
                     targets?: {
-                        /** @enum {string} */
-                        kind: "list" | "segment";
+                        /**
+                         * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                         * @enum {string}
+                         */
+                        kind: "list" | "segment" | "failed" | "not_opened";
                         /** Format: uuid */
                         id: string;
                         /**
@@ -3933,8 +4802,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -4031,8 +4903,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -4129,8 +5004,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -4344,7 +5222,17 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Only who failed or is in doubt, or only who has not opened it.
+                     * @enum {string}
+                     */
+                    only?: "failed" | "not_opened";
+                };
+            };
+        };
         responses: {
             /** @description Done */
             201: {
@@ -4362,8 +5250,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -4602,8 +5493,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -4729,8 +5623,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -5108,8 +6005,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -5225,8 +6125,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -5407,8 +6310,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -5505,8 +6411,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -5603,8 +6512,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -5738,8 +6650,11 @@ export interface operations {
                         fromEmail: string;
                         replyTo: string;
                         targets: {
-                            /** @enum {string} */
-                            kind: "list" | "segment";
+                            /**
+                             * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                             * @enum {string}
+                             */
+                            kind: "list" | "segment" | "failed" | "not_opened";
                             /** Format: uuid */
                             id: string;
                             /**
@@ -6823,8 +7738,11 @@ export interface operations {
                             fromEmail: string;
                             replyTo: string;
                             targets: {
-                                /** @enum {string} */
-                                kind: "list" | "segment";
+                                /**
+                                 * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                                 * @enum {string}
+                                 */
+                                kind: "list" | "segment" | "failed" | "not_opened";
                                 /** Format: uuid */
                                 id: string;
                                 /**
@@ -6887,8 +7805,11 @@ export interface operations {
                             fromEmail: string;
                             replyTo: string;
                             targets: {
-                                /** @enum {string} */
-                                kind: "list" | "segment";
+                                /**
+                                 * @description `failed`, `not_opened`: of the recipients of another campaign, which `id` names.
+                                 * @enum {string}
+                                 */
+                                kind: "list" | "segment" | "failed" | "not_opened";
                                 /** Format: uuid */
                                 id: string;
                                 /**
@@ -8195,6 +9116,1201 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneys: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+                state?: string;
+                search?: string;
+                archived?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["JourneyRow"][];
+                        nextCursor: string | null;
+                        count?: number;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name: string;
+                    ready?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysReady: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: {
+                            id: string;
+                            name: string;
+                            summary: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteJourneysId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patchJourneysId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name: string;
+                    version: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdAnalytics: {
+        parameters: {
+            query?: {
+                version?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyAnalytics"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyDraft"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putJourneysIdDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    version: number;
+                    graph: components["schemas"]["JourneyGraph"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedJourneyDraft"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyDraft"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteJourneysIdDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdDryRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Format: uuid */
+                    listId?: string;
+                    /** Format: uuid */
+                    segmentId?: string;
+                    days?: number;
+                    rates?: {
+                        opened: number;
+                        clicked: number;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdDuplicate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdEnroll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** Format: uuid */
+                    listId?: string;
+                    /** Format: uuid */
+                    segmentId?: string;
+                    emails?: string[];
+                    /** @default false */
+                    createUnknown?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdEnrollments: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+                step?: string;
+                state?: "active" | "completed" | "exited";
+                reason?: "unsubscribed" | "bounced" | "complained" | "suppressed" | "goal" | "segment" | "removed" | "journey_archived" | "erased" | "error";
+                version?: number;
+                search?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["EnrollmentRow"][];
+                        nextCursor: string | null;
+                        count?: number;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdEnrollmentsEid: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                eid: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrollment"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdEnrollmentsEidMove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                eid: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    step: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrollment"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdEnrollmentsEidRemove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                eid: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrollment"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdGraph: {
+        parameters: {
+            query?: {
+                version?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyVersionGraph"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdJobs: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["JourneyJob"][];
+                        nextCursor: string | null;
+                        count?: number;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdJobsJobId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdMigrate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    from?: number;
+                    /**
+                     * @description Only counts.
+                     * @default false
+                     */
+                    dryRun?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        people: components["schemas"]["JourneyMoving"];
+                        job: components["schemas"]["JourneyJob"] | null;
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdMigrateUndo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyJob"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdPause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdPublish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    draftVersion: number;
+                    /** @default  */
+                    note?: string;
+                    /**
+                     * @default stay
+                     * @enum {string}
+                     */
+                    people?: "stay" | "move";
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdRefusals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyRefusals"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdResume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdStepsNodeTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    emails: string[];
+                    customerId?: number;
+                    seed?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        results: {
+                            email: string;
+                            variant: string | null;
+                            ok: boolean;
+                            reply: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdUnarchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Journey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdValidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyValidation"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJourneysIdVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyVersions"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postJourneysIdVersionsNoRevert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                no: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Whether a draft that is there gives way.
+                     * @default false
+                     */
+                    replace?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneyDraft"];
+                };
             };
             /** @description Refused or failed */
             default: {
