@@ -3,6 +3,8 @@
  * inputs and results. Inputs hold ids, ranges and numbers, never people.
  */
 
+import type { NodeActivity } from '#domain/journey/nodes/node.ts';
+
 export const queues = { engine: 'engine', send: 'send', bulk: 'bulk' } as const;
 
 /** Workflow ids: starting a thing twice is harmless by construction, and every screen can link to its run. */
@@ -19,6 +21,7 @@ export const workflowIds = {
   bulk: (orgId: string, bulkId: string) => `org/${orgId}/bulk/${bulkId}`,
   scrub: (orgId: string) => `org/${orgId}/scrub`,
   signUp: (orgId: string, signUpNo: number) => `org/${orgId}/sign-up/${signUpNo}`,
+  cohort: (orgId: string, journeyId: string, cohortId: number) => `org/${orgId}/journey/${journeyId}/cohort/${cohortId}`,
   sweep: () => 'sweep',
 } as const;
 
@@ -81,6 +84,25 @@ export interface CampaignInput {
   readonly mailNo: number;
 }
 
+/** Where people of a cohort stand, as its workflow knows it. */
+export interface JourneyToken {
+  readonly node: string;
+  readonly activity: NodeActivity;
+  /** What Temporal's web UI calls the visit, like `Send Email: Welcome`. */
+  readonly title: string;
+  /** When somebody there is asked next, epoch ms; null: not before she is woken. */
+  readonly due: number | null;
+}
+
+export interface JourneyInput {
+  readonly orgId: string;
+  readonly journeyId: string;
+  readonly versionNo: number;
+  readonly cohortId: number;
+  /** Of a run that goes on as a new one; without them they are mustered from the rows. */
+  readonly tokens?: readonly JourneyToken[];
+}
+
 /** Signals, updates and queries by name, so that both sides spell them alike. */
 export const messages = {
   nudge: 'nudge',
@@ -90,4 +112,6 @@ export const messages = {
   unschedule: 'unschedule',
   pickWinner: 'pickWinner',
   limits: 'limits',
+  wake: 'wake',
+  board: 'board',
 } as const;

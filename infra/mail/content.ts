@@ -15,12 +15,16 @@ import type { TrackingIds, TrackingKind } from './tracking-id.ts';
 /** What a mail may say of its sender: the same for everybody. */
 export interface MergeContext {
   readonly organization: { readonly name: string; readonly address: string };
+  /** Of a journey's mail its name is empty. */
   readonly campaign: { readonly name: string };
+  readonly journey?: { readonly name: string };
   /** Zone of `now`. */
   readonly timezone: string;
 }
 
 export interface MailSource {
+  /** What receivers tell apart in their feedback; a campaign unless it says otherwise. */
+  readonly stream?: 'campaign' | 'journey';
   readonly orgNo: number;
   readonly orgSlug: string;
   readonly mailNo: number;
@@ -224,16 +228,17 @@ function headOf(source: MailSource, from: string, boundary: string): { readonly 
     rest:
       (replyTo === null ? '' : `Reply-To: <${replyTo}>\r\n`) +
       'List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n' +
-      `Feedback-ID: ${source.mailNo}:${oneLine(source.orgSlug).replaceAll(/[^A-Za-z0-9._-]/g, '')}:campaign:fermata\r\n` +
+      `Feedback-ID: ${source.mailNo}:${oneLine(source.orgSlug).replaceAll(/[^A-Za-z0-9._-]/g, '')}:${source.stream ?? 'campaign'}:fermata\r\n` +
       'X-Auto-Response-Suppress: OOF, AutoReply\r\n' +
       `MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="${boundary}"\r\n\r\n`,
   };
 }
 
 /** What is the same for everybody. Pages of ours always exist, so conditions on them hold. */
-function constantsOf({ organization, campaign }: MergeContext): ReadonlyMap<string, Value> {
+function constantsOf({ organization, campaign, journey }: MergeContext): ReadonlyMap<string, Value> {
   return new Map<string, Value>([
-    ['organization.name', organization.name], ['organization.address', organization.address], ['campaign.name', campaign.name], ...systemLinks.map((name) => [name, true] as const),
+    ['organization.name', organization.name], ['organization.address', organization.address], ['campaign.name', campaign.name],
+    ...(journey === undefined ? [] : [['journey.name', journey.name] as const]), ...systemLinks.map((name) => [name, true] as const),
   ]);
 }
 
@@ -270,14 +275,33 @@ function beforeBodyEnds(html: string, markup: string): string {
   return end === -1 ? html + markup : html.slice(0, end) + markup + html.slice(end);
 }
 
-/** A person's fields as the merge language names them. @param paths only these are looked up, and only those a customer has */
+/**
+ * A person's fields as the merge language names them.
+ * @param row a customer's; of journeys with `event`, the one that brought her in: `{ name, properties }`
+ * @param paths only these are looked up, and only those a customer or her event has
+ */
 export function fieldsOf(row: Readonly<Record<string, unknown>>, paths: readonly string[]): Fields {
   const fields = new Map<string, Value>();
   for (const path of paths) {
+    if (path.startsWith('event.')) {
+      const value = valueIn(row['event'], path.slice('event.'.length).split('.'));
+      if (value !== undefined) fields.set(path, value);
+      continue;
+    }
     const isCustom = path.startsWith('custom.');
     const holder = isCustom ? (row['custom'] as Record<string, unknown> | null | undefined) : row;
     const key = isCustom ? path.slice(7) : path;
     if (holder !== null && holder !== undefined && (isCustom || Object.hasOwn(standardFields, key)) && Object.hasOwn(holder, key)) fields.set(path, holder[key] as Value);
   }
   return fields;
+}
+
+/** What stands at a path of any JSON, if it is one value. */
+function valueIn(json: unknown, keys: readonly string[]): Value {
+  let at = json;
+  for (const key of keys) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined;
+    at = (at as Record<string, unknown>)[key];
+  }
+  return typeof at === 'string' || typeof at === 'number' || typeof at === 'boolean' ? at : undefined;
 }

@@ -2,11 +2,12 @@ import { variantsOf, type Experiment } from '#domain/campaign/experiment.ts';
 import { completeUtm } from '#domain/content/links.ts';
 import type { Tenant } from '../tenancy/registry.ts';
 import type { MailSource } from './content.ts';
+import { readJourneyMail } from './journey-source.ts';
 import { expandMarkup } from './mjml.ts';
 import type { ProviderSettings } from './providers/provider.ts';
 import type { Secrets } from '../secrets.ts';
 
-/** What a campaign says, by variant from 1; one where there is no A/B test. */
+/** What a campaign or a journey's send step says, by variant from 1; one where there is no A/B test. */
 export interface SendableMail {
   readonly variants: readonly MailSource[];
   readonly hasExperiment: boolean;
@@ -28,7 +29,7 @@ interface CampaignRow {
   readonly name: string; readonly experiment: Experiment | null;
 }
 
-/** The campaign behind a mail number, its MJML made HTML; undefined when it is gone. @throws AppError `invalid` when MJML cannot be compiled */
+/** The campaign or send step behind a mail number, its MJML made HTML; undefined when it is gone. @throws AppError `invalid` when MJML cannot be compiled */
 export async function loadMail(tenant: Tenant, mailNo: number): Promise<SendableMail | undefined> {
   const mail = await readMail(tenant, mailNo);
   return mail === undefined ? undefined : expandMarkup(mail);
@@ -40,7 +41,7 @@ export async function readMail(tenant: Tenant, mailNo: number): Promise<Sendable
     `select subject, preheader, from_name as "fromName", from_email as "fromEmail", reply_to as "replyTo", html, text, tracking, utm, name, experiment from campaign where mail_no = $1`,
     [mailNo],
   );
-  return campaign === undefined ? undefined : { variants: sourcesOf(tenant, mailNo, campaign), hasExperiment: campaign.experiment !== null };
+  return campaign === undefined ? readJourneyMail(tenant, mailNo) : { variants: sourcesOf(tenant, mailNo, campaign), hasExperiment: campaign.experiment !== null };
 }
 
 /** One source per variant, as its author wrote it. */

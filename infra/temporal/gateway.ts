@@ -1,7 +1,7 @@
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { AppError } from '#domain/shared/errors.ts';
-import { messages, queues, workflowIds, type BulkInput, type CampaignInput, type ExportInput, type FieldInput, type ImportInput, type ListInput, type OrganizationInput, type OutboxInput, type ScrubInput, type ReconcileInput, type ReindexInput, type ReindexReason, type SignUpInput } from '../../workflows/contracts.ts';
+import { messages, queues, workflowIds, type BulkInput, type CampaignInput, type ExportInput, type FieldInput, type ImportInput, type JourneyInput, type ListInput, type OrganizationInput, type OutboxInput, type ScrubInput, type ReconcileInput, type ReindexInput, type ReindexReason, type SignUpInput } from '../../workflows/contracts.ts';
 
 /** The only way the API and the activities reach Temporal. Starting is idempotent by id: `true` says that it began with this call, `false` that it runs already. */
 export interface Gateway {
@@ -35,6 +35,12 @@ export interface Gateway {
   startScrub(input: ScrubInput): Promise<boolean>;
   /** Has the kept files searched for who was erased, again if somebody does; a lost nudge costs delay only. */
   nudgeScrub(orgId: string): void;
+  /** Takes a new cohort through its version; one that runs or ran goes on from its rows. */
+  startCohort(input: JourneyInput): Promise<boolean>;
+  /** Somebody standing on these steps was woken, moved there or is due: whether the cohort's run sleeps, ended or was lost, it goes on. */
+  wakeCohort(input: JourneyInput, nodes: readonly string[]): Promise<void>;
+  /** The journey runs again: a cohort that found it paused goes on. */
+  resumeCohort(input: JourneyInput): Promise<void>;
   /** Wakes the organization's outbox, at most once a second per organization and process; a lost nudge costs delay only. */
   nudgeOutbox(orgId: string): void;
   /** @throws when Temporal cannot be reached */
@@ -102,6 +108,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await client.workflow.signalWithStart(type, { workflowId, taskQueue: queues.engine, args: [input], signal: messages.nudge, signalArgs: [], ...about(orgId, kind, orgId) });
   }
 
+  const cohortOf = (input: JourneyInput) => workflowIds.cohort(input.orgId, input.journeyId, input.cohortId);
+
+  /** Signals a cohort, whose run begins anew where there is none. */
+  async function nudgeCohort(input: JourneyInput, signal: string, signalArgs: readonly unknown[]): Promise<void> {
+    try {
+      await client.workflow.signalWithStart('journeyWorkflow', { workflowId: cohortOf(input), taskQueue: queues.engine, args: [input], signal, signalArgs: [...signalArgs], ...about(input.orgId, 'journey', input.journeyId) });
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
   async function update(workflowId: string, name: string, args: [] | [object]): Promise<void> {
     try {
       await client.workflow.getHandle(workflowId).executeUpdate(name, { args: args as [object] });
@@ -152,6 +169,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       await gateway.startReconcile(input);
       return (await client.workflow.getHandle(workflowIds.reconcile(input.orgId)).result()) as { differing: number; repaired: number };
     },
+    startCohort: (input) => start('journeyWorkflow', cohortOf(input), input.orgId, 'journey', input.journeyId, input),
+    wakeCohort: (input, nodes) => nudgeCohort(input, messages.wake, [nodes]),
+    resumeCohort: (input) => nudgeCohort(input, messages.resume, []),
     removeList: (input) => start('removeListWorkflow', workflowIds.listRemoval(input.orgId, input.listId), input.orgId, 'list', input.listId, input),
     removeField: (input) => start('removeFieldWorkflow', workflowIds.fieldRemoval(input.orgId, input.fieldNo), input.orgId, 'field', String(input.fieldNo), input),
     nudgeOutbox(orgId) {

@@ -29,10 +29,12 @@ export interface CheckContext {
   readonly at: 'save' | 'launch';
   /** The HTML as its author wrote it, when `html` was made from it: tags are looked for there. */
   readonly written?: string;
+  /** What it is sent by; a campaign unless it says otherwise. */
+  readonly of?: 'campaign' | 'journey';
 }
 
-/** What a campaign's mail may say of its sender. */
-const senderPaths = ['organization.name', 'organization.address', 'campaign.name', 'now'];
+/** What a mail may say of its sender. */
+const senderPaths = { campaign: ['organization.name', 'organization.address', 'campaign.name', 'now'], journey: ['organization.name', 'organization.address', 'journey.name', 'event.name', 'now'] } as const;
 
 /** HTML above this is cut off by Gmail, with the unsubscribe link. */
 const CLIPPED_ABOVE = 102 * 1_024;
@@ -54,7 +56,7 @@ export function checkMail(content: MailContent, context: CheckContext): ContentR
     for (const problem of [...problems, ...template.problems].sort((a, b) => a.line - b.line || a.column - b.column)) add(errors, field, problem.message, problem);
     for (const use of usesOf(template.pieces)) {
       paths.add(use.path);
-      if (exists(use.path, context.customKeys) || use.hasDefault) continue;
+      if (exists(use.path, context) || use.hasDefault) continue;
       add(context.at === 'launch' ? errors : warnings, field, `There is no field ${use.path}. Correct the name, or give a default: {{ ${use.path} | default: "…" }}.`, use);
     }
   }
@@ -77,8 +79,10 @@ function checkUnsubscribe({ html, text }: MailContent, error: (field: MailPart, 
   if (text.trim() !== '' && !tag.test(text)) error('text', 'The text needs {{ unsubscribe_url }} too.');
 }
 
-function exists(path: string, customKeys: ReadonlySet<string>): boolean {
-  if (Object.hasOwn(standardFields, path) || senderPaths.includes(path) || (systemLinks as readonly string[]).includes(path)) return true;
+function exists(path: string, { customKeys, of = 'campaign' }: CheckContext): boolean {
+  if (Object.hasOwn(standardFields, path) || (senderPaths[of] as readonly string[]).includes(path) || (systemLinks as readonly string[]).includes(path)) return true;
+  // What properties an event has only its senders know.
+  if (of === 'journey' && path.startsWith('event.properties.')) return true;
   return path.startsWith('custom.') && customKeys.has(path.slice(7));
 }
 
