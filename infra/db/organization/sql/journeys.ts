@@ -33,6 +33,16 @@ create table journey_version (
 );
 comment on table journey_version is 'published graphs: never changed';
 
+create table journey_use (
+  journey_id uuid not null references journey on delete cascade,
+  version_no integer not null,
+  kind text not null check (kind in ('list', 'segment', 'campaign', 'journey', 'connection', 'field')),
+  used text not null,
+  primary key (journey_id, version_no, kind, used)
+);
+create index journey_use_used on journey_use (kind, used);
+comment on table journey_use is 'what the steps of the draft (version 0) and of published versions mention: ids, of fields custom.<key>; written with the graph it is of';
+
 create table journey_trigger (
   journey_id uuid primary key references journey on delete cascade,
   version_no integer not null,
@@ -125,7 +135,7 @@ create table enrollment_count (
   n integer not null
 ) with (fillfactor = 50);
 create index enrollment_count_journey on enrollment_count (journey_id, version_no, node_id, state, reason);
-comment on table enrollment_count is 'how many enrollments are in which state on which step, as sums of a few rows, counted by a trigger in the transaction that moves them. Several rows, because nobody waits for another: who finds them all locked makes one more';
+comment on table enrollment_count is 'how many enrollments are in which state on which step, as sums of a few rows, counted by a trigger in the transaction that moves them; state goal, without a step: who reached the goal. Several rows, because nobody waits for another: who finds them all locked makes one more';
 
 create table step_count (
   id bigint generated always as identity primary key,
@@ -157,14 +167,17 @@ begin
   perform add_enrollment_count(journey_id, version_no, node_id, state, reason, n) from (
     select journey_id, version_no, node_id, state, reason, sum(n)::int as n from (
       select journey_id, version_no, node_id, state, coalesce(reason, '') as reason, 1 as n from changed
-      union all select journey_id, version_no, node_id, state, coalesce(reason, ''), -1 from before) moves
+      union all select journey_id, version_no, node_id, state, coalesce(reason, ''), -1 from before
+      union all select journey_id, version_no, '', 'goal', '', 1 from changed where goal_at is not null
+      union all select journey_id, version_no, '', 'goal', '', -1 from before where goal_at is not null) moves
     group by 1, 2, 3, 4, 5 having sum(n) <> 0) c;
   return null;
 end $$;
 create function count_enrollments_gone() returns trigger language plpgsql as $$
 begin
   perform add_enrollment_count(journey_id, version_no, node_id, state, reason, n) from (
-    select journey_id, version_no, node_id, state, coalesce(reason, '') as reason, -count(*)::int as n from before group by 1, 2, 3, 4, 5) c;
+    select journey_id, version_no, node_id, state, coalesce(reason, '') as reason, -count(*)::int as n from before group by 1, 2, 3, 4, 5
+    union all select journey_id, version_no, '', 'goal', '', -count(*)::int from before where goal_at is not null group by 1, 2) c;
   return null;
 end $$;
 create trigger enrollments_came after insert on enrollment referencing new table as changed for each statement execute function count_enrollments_new();
