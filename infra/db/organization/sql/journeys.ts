@@ -49,10 +49,21 @@ create table journey_trigger (
   kind text not null check (kind in ('list', 'event', 'custom')),
   list_id uuid,
   event text,
-  campaign_id uuid
+  campaign_id uuid,
+  armed_at timestamptz not null default now()
 );
 create index journey_trigger_list on journey_trigger (list_id) where list_id is not null;
-comment on table journey_trigger is 'armed triggers of published journeys, by their live version; paused and archived ones have no row. event: opened, clicked, … of mail, or the name of a custom event';
+comment on table journey_trigger is 'armed triggers of published journeys, by their live version; paused and archived ones have no row. event: opened, clicked, … of mail, or the name of a custom event. armed_at: what arrived before does not count';
+
+create table journey_segment (
+  journey_id uuid not null references journey on delete cascade,
+  version_no integer not null,
+  purpose text not null check (purpose in ('goal', 'exit')),
+  segment_id uuid not null,
+  checked_at timestamptz not null default now(),
+  primary key (journey_id, version_no, purpose)
+);
+comment on table journey_segment is 'segments whose members have reached the goal of a published version, or leave it: looked through every 15 minutes';
 
 create table cohort (
   id bigint generated always as identity primary key,
@@ -92,8 +103,9 @@ create index enrollment_cohort on enrollment (cohort_id) where state = 'active';
 create index enrollment_customer on enrollment (customer_id);
 create index enrollment_waiting on enrollment (customer_id, wake_event) where wake_event is not null;
 create index enrollment_due on enrollment (due_at) where state = 'active';
+create index enrollment_woken on enrollment (woken_at) where woken_by is not null and state = 'active';
 comment on table enrollment is '~170 bytes a row: one run of one customer through one version, and the step she stands on. visit counts her arrivals, so (id, visit) names each effect once, loops included';
-comment on column enrollment.reentry_key is 'empty: the one run that "no re-entry" and "after completion" allow; once a run under "after completion" has ended, and always under "concurrent", its own id';
+comment on column enrollment.reentry_key is 'empty: the one run that "no re-entry" and "after completion" allow; a run that has ended gets its own id when "after completion" lets her enter again; under "concurrent" it has it from the start';
 comment on column enrollment.flags_at_entry is 'why she was not mailable when she entered: 1 unsubscribed, 2 bounced, 4 suppressed; only a further one ends the run';
 comment on column enrollment.due_at is 'when she is asked next: her arrival, or the end of a wait. Past by a minute in a cohort that is not parked: the watchdog';
 comment on column enrollment.wake_event is 'the event that ends her wait sooner (a mail event, or custom:<name>); woken_by: the event that did';

@@ -255,6 +255,13 @@ create table event (
 create index event_customer on event (customer_id, occurred_at desc);
 comment on table event is 'opens, clicks, unsubscribes, bounces as they arrived; ~120 bytes a row. Sent events are the ledger rows themselves';
 
+create table event_key (
+  hash bytea primary key,
+  received_at timestamptz not null default now()
+);
+create index event_key_received on event_key using brin (received_at);
+comment on table event_key is 'SHA-256 of the ids that programs gave their events, kept for 7 days: the same one again is no new event. ~90 bytes a row';
+
 create table mail_count (
   mail_no integer not null references mail on delete cascade,
   hour timestamptz not null,
