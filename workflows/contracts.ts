@@ -3,7 +3,7 @@
  * inputs and results. Inputs hold ids, ranges and numbers, never people.
  */
 
-import type { NodeActivity } from '#domain/journey/nodes/node.ts';
+import type { Token } from '#domain/journey/board.ts';
 
 export const queues = { engine: 'engine', send: 'send', bulk: 'bulk' } as const;
 
@@ -84,23 +84,22 @@ export interface CampaignInput {
   readonly mailNo: number;
 }
 
-/** Where people of a cohort stand, as its workflow knows it. */
-export interface JourneyToken {
-  readonly node: string;
-  readonly activity: NodeActivity;
-  /** What Temporal's web UI calls the visit, like `Send Email: Welcome`. */
-  readonly title: string;
-  /** When somebody there is asked next, epoch ms; null: not before she is woken. */
-  readonly due: number | null;
-}
-
 export interface JourneyInput {
   readonly orgId: string;
   readonly journeyId: string;
   readonly versionNo: number;
   readonly cohortId: number;
   /** Of a run that goes on as a new one; without them they are mustered from the rows. */
-  readonly tokens?: readonly JourneyToken[];
+  readonly tokens?: readonly Token[];
+}
+
+/** One visit of a step of a cohort. */
+export interface NodeInput {
+  readonly orgId: string;
+  readonly journeyId: string;
+  readonly versionNo: number;
+  readonly cohortId: number;
+  readonly node: string;
 }
 
 /** Signals, updates and queries by name, so that both sides spell them alike. */
