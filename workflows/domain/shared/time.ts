@@ -20,6 +20,13 @@ export function zonedInstant(wall: number, zone: string): number {
   return Math.max(before, after);
 }
 
+const DAY_MS = 86_400_000;
+
+/** The instant so many days later (or earlier) at which the zone's clocks show the same time; a time they skip is the end of the gap. */
+export function plusDays(instant: number, days: number, zone: string): number {
+  return zonedInstant(instant + offsetAt(instant, zone) + days * DAY_MS, zone);
+}
+
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(zone: string): Intl.DateTimeFormat {

@@ -2,7 +2,8 @@ import type { CustomerDocument } from '../../customer/document.ts';
 import type { Rule, RuleContext } from '../../segment/ast.ts';
 import type { Value } from '../../content/values.ts';
 import type { Graph, GraphNode, NodeKindName } from '../graph.ts';
-import type { Field } from '../../shared/forms.ts';
+import { readConfig, type Field } from '../../shared/forms.ts';
+import type { World } from '../world.ts';
 
 /** The contract of a kind of step. Adding one is adding a file beside this one and a line in `index.ts`. */
 
@@ -78,13 +79,24 @@ export type Step =
   /** The activity acts outside (mail, webhook) and says itself by which port she leaves. */
   | { readonly kind: 'act' };
 
+export function go(port: string, because?: Readonly<Record<string, unknown>>, change?: Change): Step {
+  return { kind: 'go', port, ...(because === undefined ? {} : { because }), ...(change === undefined ? {} : { change }) };
+}
+
+export function rest(until: number, wake?: string): Step {
+  return { kind: 'rest', until, ...(wake === undefined ? {} : { wake }) };
+}
+
 /** What a step writes of her, in the transaction that moves her. */
 export type Change =
   | { readonly kind: 'field'; readonly field: string; readonly mode: 'set' | 'add' | 'subtract' | 'clear'; readonly value: string | number | boolean | null }
   | { readonly kind: 'list'; readonly listId: string; readonly in: boolean };
 
-export interface NodeProblem {
+export interface NodeProblem extends ConfigProblem {
   readonly node: string;
+}
+
+export interface ConfigProblem {
   /** Path in its config, or null when it is about the step as a whole. */
   readonly field: string | null;
   /** One sentence: what is wrong and what to do. */
@@ -107,8 +119,8 @@ export interface NodeKind<Config = Readonly<Record<string, unknown>>> {
   readonly reads: readonly Part[];
   /** Segments and rules it asks, so that their context can be read. */
   rules?(config: Config): readonly Rule[];
-  /** Problems beyond the form, e.g. an Engagement Condition before its send. */
-  check?(config: Config, node: GraphNode, graph: Graph): readonly NodeProblem[];
+  /** Problems beyond the form, asked only when the form itself is filled in rightly. */
+  check?(config: Config, world: World): readonly ConfigProblem[];
   /** Whether an event that arrived for a resting member ends her wait. */
   matches?(config: Config, event: JourneyEvent, mails: MailFilter): boolean;
   /** Asked on arrival and whenever she is due or woken. */
@@ -130,4 +142,19 @@ export interface Names {
   journey(id: string): string | null;
   connection(id: string): string | null;
   step(id: string): string | null;
+}
+
+/** A kind as the registry holds it: whoever asks passes a config as it is stored, the kind sees it with its defaults. */
+export function defineKind<Config>(kind: NodeKind<Config>): NodeKind {
+  const read = (config: Readonly<Record<string, unknown>>) => readConfig(kind.form, config) as Config;
+  const { rules, check, matches, ...rest } = kind;
+  return {
+    ...rest,
+    ports: (config) => kind.ports(read(config)),
+    step: (config, member, around) => kind.step(read(config), member, around),
+    describe: (config, names) => kind.describe(read(config), names),
+    ...(rules === undefined ? {} : { rules: (config) => rules(read(config)) }),
+    ...(check === undefined ? {} : { check: (config, world) => check(read(config), world) }),
+    ...(matches === undefined ? {} : { matches: (config, event, mails) => matches(read(config), event, mails) }),
+  } satisfies NodeKind;
 }
