@@ -1,3 +1,5 @@
+import { shapeProblem } from './forms-shapes.ts';
+
 /** Descriptions of form fields: the side panel, validation by the API and the documentation are made from them. */
 export type Field = FieldBase & FieldType;
 
@@ -34,7 +36,7 @@ export type FieldType =
   | { readonly type: 'list' | 'segment' | 'campaign' | 'journey' | 'connection' }
   /** A send step: `own` of this journey before the step, `any` of the journey named by another field. */
   | { readonly type: 'send-step'; readonly of: 'own' | 'any' }
-  /** A customer field; `types` limits which. */
+  /** A customer field; `types` limits which. `writable`: no values the system keeps, and not the email. */
   | { readonly type: 'customer-field'; readonly types?: readonly ('text' | 'number' | 'date' | 'boolean')[]; readonly writable?: boolean }
   /** `{ operator, value? }` of a condition on the field named by `of`, with the operators of segments. */
   | { readonly type: 'comparison'; readonly of: string }
@@ -81,12 +83,23 @@ export function isAsked(field: Field, form: readonly Field[], config: Readonly<R
   return when.is.includes(typeof value === 'object' && value !== null && 'type' in value ? value.type : value);
 }
 
-/** A config as the form means it: with the defaults of what it leaves out, without what is not asked now. */
+/**
+ * A config as the form means it: with the defaults of what it leaves out, without what is not asked now or cannot be read.
+ * So whoever reads a draft finds each value in its shape or not at all.
+ */
 export function readConfig(form: readonly Field[], config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const read: Record<string, unknown> = {};
   for (const field of form) {
-    const value = Object.hasOwn(config, field.name) ? config[field.name] : field.default;
-    if (value !== undefined && isAsked(field, form, config)) read[field.name] = value;
+    if (!isAsked(field, form, config)) continue;
+    const own = Object.hasOwn(config, field.name) ? config[field.name] : undefined;
+    const isRead = own !== undefined && own !== null && !(own === '' && isChosen(field)) && shapeProblem(field, own) === null;
+    const value = isRead ? own : field.default;
+    if (value !== undefined) read[field.name] = value;
   }
   return read;
+}
+
+/** Whether an empty text is a choice not made yet. */
+function isChosen({ type }: Field): boolean {
+  return ['list', 'segment', 'campaign', 'journey', 'connection', 'send-step', 'customer-field'].includes(type);
 }

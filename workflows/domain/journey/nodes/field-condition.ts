@@ -1,4 +1,4 @@
-import { findField, type Rule } from '../../segment/ast.ts';
+import { findField, readOperand, type Rule } from '../../segment/ast.ts';
 import { evaluate, valueAt } from '../../segment/evaluate.ts';
 import { operators, type Operator, type OperatorRow } from '../../segment/operators.ts';
 import { askedOf, decide, yesNo } from './condition.ts';
@@ -18,6 +18,13 @@ export const fieldCondition = defineKind<FieldConditionConfig>({
   ],
   ports: yesNo,
   rules: (config) => [ruleOf(config)],
+  check: ({ field, comparison }, world) => {
+    const target = findField(field, world.catalogue);
+    if (target === null) return [];
+    const operand = readOperand(target.type, comparison.operator, comparison.value, world);
+    const row: OperatorRow = operators[comparison.operator];
+    return 'problem' in operand ? [{ field: row.types.includes(target.type) ? 'comparison.value' : 'comparison.operator', message: operand.problem, severity: 'error' }] : [];
+  },
   step: (config, member, around) => {
     const { document, rules } = askedOf(member, around);
     const target = findField(config.field, rules.catalogue);

@@ -12,8 +12,7 @@ export const percentageSplit = defineKind<{ readonly branches: readonly Branch[]
   kind: 'percentage-split', label: 'Percentage Split', group: 'condition', activity: 'condition', reads: [],
   summary: 'Shares people out at random. The same person always takes the same branch.',
   form: [{ name: 'branches', label: 'Branches', type: 'shares', min: 2, max: MAX_BRANCHES, required: true, default: [{ label: '', percent: 50 }, { label: '', percent: 50 }] }],
-  // Of a draft it may hold anything.
-  ports: ({ branches }) => (Array.isArray(branches) ? branches : []).slice(0, MAX_BRANCHES).map((branch: Partial<Branch> | null, i) => ({ id: letter(i).toLowerCase(), label: (typeof branch?.label === 'string' && branch.label.trim()) || letter(i) })),
+  ports: ({ branches }) => branches.slice(0, MAX_BRANCHES).map(({ label }, i) => ({ id: letter(i).toLowerCase(), label: label.trim() === '' ? letter(i) : label.trim() })),
   step: ({ branches }, { customerId }, { journeyId, node }) => {
     const drawn = seededRandom('split', journeyId, node.id, customerId)() * 100;
     let upTo = 0;
@@ -21,7 +20,7 @@ export const percentageSplit = defineKind<{ readonly branches: readonly Branch[]
     const taken = i === -1 ? branches.length - 1 : i;
     return go(letter(taken).toLowerCase(), { share: `${branches[taken]!.percent} %` });
   },
-  describe: ({ branches }) => (Array.isArray(branches) ? branches : []).map((branch: Partial<Branch> | null) => branch?.percent ?? '…').join(' / '),
+  describe: ({ branches }) => branches.map(({ percent }) => percent).join(' / '),
 });
 
 function letter(i: number): string {

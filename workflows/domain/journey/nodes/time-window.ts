@@ -1,7 +1,7 @@
 import { unitMs } from '../../shared/forms.ts';
 import { offsetAt, zonedInstant } from '../../shared/time.ts';
+import { timeOfDayMs, zoneOf } from './clock.ts';
 import { defineKind, go, rest } from './node.ts';
-import { zoneOf } from './wait-until-date.ts';
 
 interface TimeWindowConfig {
   /** 1, Monday, to 7. */
@@ -31,7 +31,7 @@ export const timeWindow = defineKind<TimeWindowConfig>({
 /** When the window is open next, or `now` while it is. A window that the clocks skip is not open that day. */
 function nextOpening({ weekdays, from, to }: TimeWindowConfig, now: number, zone: string): number {
   const today = Math.floor((now + offsetAt(now, zone)) / unitMs.days);
-  const [opens, closes] = [timeMs(from), timeMs(to)];
+  const [opens, closes] = [timeOfDayMs(from), timeOfDayMs(to)];
   // From yesterday, whose window may reach into today; two weeks, because the only chosen day may be one that is skipped.
   for (let day = today - 1; day <= today + 15; day += 1) {
     if (!weekdays.includes(weekdayOf(day))) continue;
@@ -45,10 +45,6 @@ function nextOpening({ weekdays, from, to }: TimeWindowConfig, now: number, zone
 /** 1, Monday, to 7, of days since 1970. */
 function weekdayOf(day: number): number {
   return ((day + 3) % 7 + 7) % 7 + 1;
-}
-
-function timeMs(time: string): number {
-  return Number(time.slice(0, 2)) * unitMs.hours + Number(time.slice(3, 5)) * unitMs.minutes;
 }
 
 const names = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];

@@ -1,6 +1,7 @@
 import { parseDate } from '../../segment/windows.ts';
 import { unitMs, type Duration } from '../../shared/forms.ts';
-import { isTimeZone, offsetAt, plusDays, zonedInstant } from '../../shared/time.ts';
+import { plusDays, zonedInstant } from '../../shared/time.ts';
+import { timeOfDayMs, zoneOf } from './clock.ts';
 import { sayDuration } from './duration.ts';
 import { defineKind, go, rest, type Member } from './node.ts';
 
@@ -19,7 +20,7 @@ export const waitUntilDate = defineKind<WaitUntilDateConfig>({
   kind: 'wait-until-date', label: 'Wait Until Date', group: 'delay', activity: 'wait', reads: ['fields'],
   summary: 'Waits for a date of the person: a birthday, a renewal, the end of a trial.',
   form: [
-    { name: 'field', label: 'Date field', type: 'customer-field', types: ['date'], required: true },
+    { name: 'field', label: 'Date field', type: 'customer-field', types: ['date'], writable: true, required: true },
     { name: 'offset', label: 'Offset', type: 'duration', min: 0, max: 365 * unitMs.days, units: ['minutes', 'hours', 'days', 'weeks'], required: true, default: { amount: 0, unit: 'days' } },
     { name: 'side', label: 'Offset is', type: 'choice', default: 'before', options: [{ value: 'before', label: 'before the date' }, { value: 'after', label: 'after the date' }] },
     { name: 'time', label: 'Time of day', type: 'time', required: true, default: '09:00', help: 'For dates without a time, on the person’s own clock, else the organization’s.' },
@@ -35,11 +36,6 @@ export const waitUntilDate = defineKind<WaitUntilDateConfig>({
   describe: ({ field, offset, side }) => (field === undefined ? 'No field chosen' : `${offset.amount === 0 ? 'On' : `${sayDuration(offset)} ${side}`} ${field.replace(/^custom\./, '')}`),
 });
 
-/** Hers if it is one, else the organization's. */
-export function zoneOf({ timezone }: Pick<Member, 'timezone'>, organizations: string): string {
-  return timezone !== null && isTimeZone(timezone) ? timezone : organizations;
-}
-
 function rawValue(field: string, { fields = {} }: Member): string | null {
   const value = Object.hasOwn(fields, field) ? fields[field] : undefined;
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : null;
@@ -51,7 +47,7 @@ function dueAt({ offset, side, time }: WaitUntilDateConfig, raw: string, zone: s
   if (span === null) return null;
   const sign = side === 'before' ? -1 : 1;
   const isPlain = !raw.includes(':');
-  const at = isPlain ? zonedInstant(startOfDay(raw) + timeMs(time), zone) : span.from;
+  const at = isPlain ? zonedInstant(startOfDay(raw) + timeOfDayMs(time), zone) : span.from;
   if (offset.unit === 'days' || offset.unit === 'weeks') return plusDays(at, sign * offset.amount * (offset.unit === 'weeks' ? 7 : 1), zone);
   return at + sign * offset.amount * unitMs[offset.unit];
 }
@@ -59,8 +55,4 @@ function dueAt({ offset, side, time }: WaitUntilDateConfig, raw: string, zone: s
 /** Wall time of the day's first moment. */
 function startOfDay(plain: string): number {
   return Date.UTC(Number(plain.slice(0, 4)), Number(plain.slice(5, 7)) - 1, Number(plain.slice(8, 10)));
-}
-
-function timeMs(time: string): number {
-  return Number(time.slice(0, 2)) * unitMs.hours + Number(time.slice(3, 5)) * unitMs.minutes;
 }
