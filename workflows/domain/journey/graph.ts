@@ -8,7 +8,7 @@ export interface Graph {
 }
 
 export interface GraphNode {
-  /** Unique in the journey, 1 to 40 of `a-z0-9_-`; kept through versions, so that people can be moved to the same step of a newer one. */
+  /** Unique in the journey, 1 to 40 of `a-z0-9_-`, the first a letter or digit; kept through versions, so that people can be moved to the same step of a newer one. */
   readonly id: string;
   readonly kind: NodeKindName;
   /** As its author calls it. */
@@ -53,7 +53,7 @@ export function nodeAfter(graph: Graph, from: string, port: string): GraphNode |
   return edge === undefined ? undefined : findNode(graph, edge.to);
 }
 
-const ID = /^[a-z0-9_-]{1,40}$/;
+const ID = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 const NAME_MAX = 100;
 const MAX_PROBLEMS = 50;
 /** Farther apart than any screen pans, px. */
@@ -118,7 +118,7 @@ function readNode(json: unknown, path: string, problems: FieldError[]): GraphNod
   const { id, kind, name, config, x, y, ...rest } = json;
   const unknown = Object.keys(rest)[0];
   if (unknown !== undefined) refuse(unknown.slice(0, 100), 'Unknown property of a step.');
-  if (typeof id !== 'string' || !ID.test(id)) refuse('id', 'Expected 1 to 40 of a-z, 0-9, _ and -.');
+  if (typeof id !== 'string' || !ID.test(id)) refuse('id', 'Expected 1 to 40 of a-z, 0-9, _ and -, the first a letter or digit.');
   if (typeof name !== 'string' || name.trim() === '' || name.length > NAME_MAX) refuse('name', `Give the step a name of 1 to ${NAME_MAX} characters.`);
   if (typeof kind !== 'string' || !Object.hasOwn(nodeKinds, kind)) refuse('kind', `There is no kind of step ${JSON.stringify(kind ?? null).slice(0, 60)}; there are ${nodeKindNames.join(', ')}.`);
   for (const [axis, value] of [['x', x], ['y', y]] as const) {
