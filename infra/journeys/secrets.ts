@@ -15,15 +15,14 @@ export function openStepSecret(secrets: Secrets, orgId: string, journeyId: strin
 }
 
 /**
- * A graph as it is stored: what its author typed is sealed, what she left alone is what `kept` has of the same step.
- * @param kept the graph stored so far; null when there is none
+ * A graph as it is stored: what its author typed is sealed, what she left alone is what the same step had before.
+ * @param before graphs stored so far; the first that has the secret counts
  */
-export function sealSecrets(secrets: Secrets, orgId: string, journeyId: string, graph: Graph, kept: Graph | null): Graph {
+export function sealSecrets(secrets: Secrets, orgId: string, journeyId: string, graph: Graph, before: readonly (Graph | null)[]): Graph {
   return mapSecrets(graph, (node, field, typed) => {
     if (typed === '') return undefined;
     if (typed !== KEPT_SECRET) return secrets.seal(typed, placeOf(orgId, journeyId, node.id, field));
-    const before = kept === null ? undefined : findNode(kept, node.id)?.config[field];
-    return typeof before === 'string' ? before : undefined;
+    return before.map((each) => (each === null ? undefined : findNode(each, node.id)?.config[field])).find((kept): kept is string => typeof kept === 'string');
   });
 }
 

@@ -49,6 +49,8 @@ export interface Gateway {
   isWorked(): Promise<boolean>;
   /** Address of a workflow in Temporal's web UI, for the operators' links. */
   workflowUrl(workflowId: string): string;
+  /** Address of the list of all workflows about a thing. */
+  workflowsUrl(entityId: string): string;
   close(): Promise<void>;
 }
 
@@ -196,6 +198,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       return described.every(({ pollers }) => (pollers ?? []).some(({ lastAccessTime }) => isFresh(lastAccessTime?.seconds)));
     },
     workflowUrl: (workflowId) => `${options.uiUrl.replace(/\/$/, '')}/namespaces/${options.namespace}/workflows/${encodeURIComponent(workflowId)}`,
+    workflowsUrl: (entityId) => `${options.uiUrl.replace(/\/$/, '')}/namespaces/${options.namespace}/workflows?query=${encodeURIComponent(`EntityId="${entityId}"`)}`,
     async close() {
       for (const timer of nudged.values()) if (timer !== null) clearTimeout(timer);
       await connection.close();

@@ -36,11 +36,10 @@ comment on table journey_version is 'published graphs: never changed';
 create table journey_use (
   journey_id uuid not null references journey on delete cascade,
   version_no integer not null,
-  kind text not null check (kind in ('list', 'segment', 'campaign', 'journey', 'connection', 'field')),
   used text not null,
-  primary key (journey_id, version_no, kind, used)
+  primary key (journey_id, version_no, used)
 );
-create index journey_use_used on journey_use (kind, used);
+create index journey_use_used on journey_use (used);
 comment on table journey_use is 'what the steps of the draft (version 0) and of published versions mention: ids, of fields custom.<key>; written with the graph it is of';
 
 create table journey_trigger (
