@@ -64,7 +64,7 @@ function missingOf(field: Field, config: Readonly<Record<string, unknown>>, byId
 function fieldProblems({ name, types, writable = false }: Extract<Field, { type: 'customer-field' }>, path: string, catalogue: readonly CustomField[]): ConfigProblem[] {
   const problem = (message: string): ConfigProblem[] => [{ field: name, message, severity: 'error' }];
   const target = findField(path, catalogue);
-  if (target === null) return problem(`There is no field ${path} any more. Choose another field.`);
+  if (target === null) return problem(`There is no field ${path}. Choose another field, or add this one to your custom fields.`);
   if (writable && (path === 'email' || !(path.startsWith('custom.') || Object.hasOwn(standardFields, path)))) return problem(`The field ${path} cannot be used here. Choose another field.`);
   return types === undefined || types.includes(target.type) ? [] : problem(`${path} is a ${target.type} field; choose a ${types.join(' or ')} field.`);
 }
