@@ -22,6 +22,8 @@ export const workflowIds = {
   scrub: (orgId: string) => `org/${orgId}/scrub`,
   signUp: (orgId: string, signUpNo: number) => `org/${orgId}/sign-up/${signUpNo}`,
   cohort: (orgId: string, journeyId: string, cohortId: number) => `org/${orgId}/journey/${journeyId}/cohort/${cohortId}`,
+  journeyControl: (orgId: string, journeyId: string) => `org/${orgId}/journey/${journeyId}/control`,
+  journeySegments: (orgId: string) => `org/${orgId}/journey-segments`,
   sweep: () => 'sweep',
 } as const;
 
@@ -100,6 +102,11 @@ export interface NodeInput {
   readonly versionNo: number;
   readonly cohortId: number;
   readonly node: string;
+}
+
+export interface JourneyControlInput {
+  readonly orgId: string;
+  readonly journeyId: string;
 }
 
 /** Signals, updates and queries by name, so that both sides spell them alike. */

@@ -4,6 +4,8 @@ export { campaignWorkflow } from './campaign.ts';
 export { exportWorkflow } from './exports.ts';
 export { removeFieldWorkflow } from './fields.ts';
 export { importWorkflow } from './imports.ts';
+export { journeyWorkflow } from './journey.ts';
+export { journeyControlWorkflow, journeySegmentsWorkflow } from './journey-control.ts';
 export { removeListWorkflow } from './lists.ts';
 export { provisionOrganizationWorkflow } from './organization.ts';
 export { outboxWorkflow } from './outbox.ts';

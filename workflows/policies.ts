@@ -78,4 +78,18 @@ export const policies = {
     heartbeatTimeout: '10 seconds',
     retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
   },
+  /** Everybody of a cohort on one step, in short transactions: who has moved on is not moved again. */
+  node: {
+    taskQueue: queues.engine,
+    startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: '10 seconds',
+    retry: { initialInterval: '500 milliseconds', maximumInterval: '15 seconds' },
+  },
+  /** The same of a send step: its mails, as a range of the ledger. */
+  nodeSend: {
+    taskQueue: queues.send,
+    startToCloseTimeout: '6 hours',
+    heartbeatTimeout: '10 seconds',
+    retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds' },
+  },
 } as const satisfies Record<string, ActivityOptions>;

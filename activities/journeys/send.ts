@@ -1,0 +1,110 @@
+import { AppError } from '#domain/shared/errors.ts';
+import type { SendEngine } from '../../infra/mail/engine.ts';
+import { messageStates } from '../../infra/mail/ledger.ts';
+import type { RangeStop } from '../../infra/mail/range-run.ts';
+import { dropLane, placeMessages, readMessages, readStepLedger, takeLane, withdrawLeft, type Message, type StepLedger } from '../../infra/journeys/messages.ts';
+import type { Outcome, Scene, VisitWork } from './cohort.ts';
+import type { Lines } from './lines.ts';
+
+/** Whoever waits for a broken connection is tried again after this. */
+const TRY_AGAIN_MS = 30_000;
+/** What another attempt has in hand, or a clock that is ahead of the database's: looked at again soon. */
+const SOON_MS = 2_000;
+const LONGEST_REPLY = 300;
+
+/** How sending ended for those who are left. */
+interface Ended {
+  readonly stop: RangeStop | null;
+  /** What holds them, in words; null when nothing does. */
+  readonly problem: string | null;
+}
+
+/**
+ * One visit of a send step: everybody's one message goes through the engine, under the rules of every mail. Who has an end
+ * goes on, whatever it is; who waits for a retry, a limit or a connection rests on the step and takes no slot.
+ */
+export function sendVisit(engine: SendEngine, lines: Lines): VisitWork {
+  let ledger: StepLedger | undefined;
+  return {
+    async begin({ tenant, input }) {
+      ledger = await readStepLedger(tenant.sql, input, input.versionNo);
+      if (ledger === undefined || ledger.lane === null) return;
+      await withdrawLeft(tenant.sql, input, ledger);
+      await dropLane(tenant.sql, input, ledger.mailNo);
+    },
+    async act(scene, members) {
+      const { tenant: { sql }, input, node } = scene;
+      if (ledger === undefined) {
+        const problem = `The step “${node.name}” has no mail in this version. Publish the journey again.`;
+        await noteProblem(scene, problem);
+        return { outcomes: new Map(members.map((member) => [member.enrollmentId, { kind: 'rest', until: scene.now() + TRY_AGAIN_MS }])) };
+      }
+      if (!ledger.open) return { outcomes: new Map(), paused: true };
+      const { mailNo } = ledger;
+      const placed = await placeMessages(sql, input, mailNo, members);
+      const unsent = placed.filter((message) => message.mailNo === mailNo && isOpen(message)).map((message) => message.ordinal);
+      const ended: Ended = unsent.length === 0 ? { stop: null, problem: null } : await sendThem(scene, mailNo, unsent, engine, lines);
+      const messages = await readMessages(sql, mailNo, members);
+      if (unsent.length > 0) await dropLane(sql, input, mailNo);
+      if (ended.problem !== null) await noteProblem(scene, ended.problem);
+      else if (scene.journey.problemStep === node.id) await clearProblem(scene);
+      const outcomes = new Map<number, Outcome>();
+      for (const message of messages) {
+        const outcome = outcomeOf(message, ended, scene.now());
+        if (outcome !== null) outcomes.set(message.enrollmentId, outcome);
+      }
+      return { outcomes, paused: ended.stop?.kind === 'closed' };
+    },
+  };
+}
+
+const isOpen = ({ state }: Message): boolean => state === messageStates.pending || state === messageStates.sending;
+
+/** Over the step's connection; when it breaks, over its backup. */
+async function sendThem(scene: Scene, mailNo: number, ordinals: readonly number[], engine: SendEngine, lines: Lines): Promise<Ended> {
+  const { tenant, input, node } = scene;
+  const connectionId = typeof node.config['connection'] === 'string' ? node.config['connection'] : '';
+  const tried = new Set<number>();
+  for (;;) {
+    const line = await lines.choose(tenant, connectionId, tried);
+    if ('problem' in line) return { stop: null, problem: line.problem };
+    const laneId = await takeLane(tenant.sql, input, mailNo, line.connectionNo, ordinals);
+    try {
+      const { stop } = await engine.sendChosen({ orgId: input.orgId, mailNo, laneId, ordinals }, () => undefined);
+      if (stop?.kind !== 'broken') return { stop, problem: null };
+      tried.add(stop.connectionNo);
+      await lines.broke(tenant, stop);
+    } catch (error) {
+      // What cannot be compiled or is gone does not come right by itself; people wait, and the journey says why.
+      if (!(error instanceof AppError) || (error.code !== 'invalid' && error.code !== 'not_found')) throw error;
+      return { stop: null, problem: error.message };
+    }
+  }
+}
+
+/** @returns null for whoever stays due as she is: another worker goes on at once */
+function outcomeOf(message: Message, { stop, problem }: Ended, now: number): Outcome | null {
+  const { state, reason, reply } = message;
+  const words = reply === null || reply === '' ? {} : { reply: reply.slice(0, LONGEST_REPLY) };
+  const why = reason === null ? {} : { reason };
+  switch (state) {
+    case messageStates.sent: return { kind: 'go', port: 'next', because: { mail: 'sent' } };
+    case messageStates.failed: return { kind: 'go', port: 'next', because: { mail: 'failed', ...why, ...words } };
+    case messageStates.skipped: return { kind: 'go', port: 'next', because: { mail: 'skipped', ...why } };
+    case messageStates.in_doubt: return { kind: 'go', port: 'next', because: { mail: 'in_doubt', ...why } };
+  }
+  const later = (until: number): Outcome => ({ kind: 'rest', until: Math.max(Math.ceil(until), now + 1_000) });
+  if (message.retryAt !== null) return later(message.retryAt);
+  if (problem !== null) return later(now + TRY_AGAIN_MS);
+  if (stop?.kind === 'limit') return later(stop.until);
+  if (stop?.kind === 'draining' || stop?.kind === 'closed') return null;
+  return later(now + SOON_MS);
+}
+
+async function noteProblem({ tenant: { sql }, input }: Scene, problem: string): Promise<void> {
+  await sql.run('update journey set problem = $2, problem_step = $3 where id = $1 and (problem, problem_step) is distinct from ($2, $3)', [input.journeyId, problem, input.node]);
+}
+
+async function clearProblem({ tenant: { sql }, input }: Scene): Promise<void> {
+  await sql.run('update journey set problem = null, problem_step = null where id = $1 and problem_step = $2', [input.journeyId, input.node]);
+}

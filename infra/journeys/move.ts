@@ -1,0 +1,122 @@
+import type { GraphNode } from '#domain/journey/graph.ts';
+import { settled } from '../db/contention.ts';
+import { statement, type Sql, type Transaction } from '../db/sql.ts';
+import { holdChanged, type Wanted } from './effects.ts';
+import type { Place, Standing } from './members.ts';
+
+/** Who leaves a step, by which port, and what that writes of her. */
+export interface Departure {
+  readonly member: Pick<Standing, 'enrollmentId' | 'customerId' | 'visit'>;
+  readonly port: string;
+  /** Where the port leads; undefined where it is open: her run ends. */
+  readonly next: GraphNode | undefined;
+  /** For her path. */
+  readonly because: Readonly<Record<string, unknown>> | null;
+  readonly change: Wanted | null;
+}
+
+export interface MoveContext {
+  readonly place: Place;
+  readonly journeyName: string;
+  /** Of the version's entry: a run that ends under "after completion" makes room for another. */
+  readonly reentry: string | undefined;
+  /** Epoch ms. */
+  readonly now: number;
+}
+
+/**
+ * Moves those who leave, in one statement with their paths, and writes what the step writes of them in the same transaction:
+ * exactly once, for whoever has moved on, ended or changed hands meanwhile is not touched.
+ * @returns ids of the runs that moved
+ */
+export async function depart(sql: Sql, context: MoveContext, departures: readonly Departure[]): Promise<ReadonlySet<number>> {
+  if (departures.length === 0) return new Set();
+  return settled(sql, async (tx) => {
+    const effects = await holdChanged(tx, departures.flatMap(({ member, change }) => (change === null ? [] : [{ ...change, enrollmentId: member.enrollmentId, customerId: member.customerId }])));
+    const details = departures.map(({ member, because }) => {
+      const told = { ...because, ...effects.detailOf(member.enrollmentId) };
+      return Object.keys(told).length === 0 ? null : JSON.stringify(told);
+    });
+    const rows = await tx.rows<{ id: number }>(MOVE, [
+      context.place.cohortId, context.place.node, context.now, context.reentry === 'after_completion',
+      departures.map((each) => each.member.enrollmentId), departures.map((each) => each.member.visit), departures.map((each) => each.port),
+      departures.map((each) => each.next?.id ?? null), departures.map((each) => each.next === undefined || each.next.kind === 'exit'), details,
+    ]);
+    const moved = new Set(rows.map((row) => row.id));
+    await effects.apply(tx, moved, `Journey “${context.journeyName}”`);
+    return moved;
+  });
+}
+
+// The rows are held in the order of their ids, as everybody holds them.
+const MOVE = statement('journey-move', /* sql */ `
+with asked as (
+  select * from unnest($5::bigint[], $6::int[], $7::text[], $8::text[], $9::boolean[], $10::jsonb[]) u(id, visit, port, next, ends, detail)),
+held as (
+  select e.id, e.visit, e.arrived_at from enrollment e join asked a on a.id = e.id and a.visit = e.visit
+   where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' order by e.id for update of e),
+moved as (
+  update enrollment e
+     set node_id = coalesce(a.next, e.node_id), visit = e.visit + case when a.next is null then 0 else 1 end, state = case when a.ends then 'completed' else 'active' end,
+         arrived_at = case when a.next is null then e.arrived_at else to_timestamp($3::float8 / 1000) end, due_at = case when a.ends then null else to_timestamp($3::float8 / 1000) end,
+         ended_at = case when a.ends then to_timestamp($3::float8 / 1000) end, reentry_key = case when a.ends and $4 then e.id::text else e.reentry_key end,
+         wake_event = null, woken_by = null, woken_at = null
+    from held h join asked a on a.id = h.id where e.id = h.id
+  returning e.id),
+path as (
+  insert into enrollment_step (enrollment_id, visit, node_id, port, arrived_at, left_at, detail)
+  select h.id, h.visit, $2, a.port, h.arrived_at, to_timestamp($3::float8 / 1000), a.detail from held h join asked a on a.id = h.id on conflict do nothing)
+select id from moved`);
+
+/** Who stays on a step, until when, and which event ends that sooner. */
+export interface Stay {
+  readonly member: Pick<Standing, 'enrollmentId' | 'visit' | 'wokenById'>;
+  /** Epoch ms. */
+  readonly until: number;
+  readonly wake: string | null;
+}
+
+/** Writes when those who stay are asked next. Who was woken by something else meanwhile stays woken. */
+export async function stay(sql: Sql, place: Place, stays: readonly Stay[]): Promise<void> {
+  if (stays.length === 0) return;
+  await settled(sql, (tx) => tx.run(STAY, [
+    place.cohortId, place.node, stays.map((each) => each.member.enrollmentId), stays.map((each) => each.member.visit), stays.map((each) => each.until), stays.map((each) => each.wake), stays.map((each) => each.member.wokenById),
+  ]));
+}
+
+const STAY = statement('journey-stay', /* sql */ `
+with asked as (select * from unnest($3::bigint[], $4::int[], $5::float8[], $6::text[], $7::bigint[]) u(id, visit, until, wake, seen)),
+held as (
+  select e.id from enrollment e join asked a on a.id = e.id and a.visit = e.visit
+   where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' and e.woken_by is not distinct from a.seen order by e.id for update of e)
+update enrollment e set due_at = to_timestamp(a.until / 1000), wake_event = a.wake, woken_by = null, woken_at = null from held h join asked a on a.id = h.id where e.id = h.id`);
+
+/** Ends runs on a step before their time. */
+export async function leave(sql: Sql, { place, reentry, now }: MoveContext, enrollmentIds: readonly number[], reason: 'segment' | 'erased' | 'error'): Promise<void> {
+  if (enrollmentIds.length === 0) return;
+  await settled(sql, (tx) => tx.run(LEAVE, [place.cohortId, place.node, enrollmentIds, reason, now, reentry === 'after_completion']));
+}
+
+const LEAVE = statement('journey-leave', /* sql */ `
+with held as (select id from enrollment where id = any($3::bigint[]) and cohort_id = $1 and node_id = $2 and state = 'active' order by id for update)
+update enrollment e set state = 'exited', reason = $4, ended_at = to_timestamp($5::float8 / 1000), due_at = null, wake_event = null, woken_by = null, woken_at = null,
+       reentry_key = case when $6 then e.id::text else e.reentry_key end
+  from held h where e.id = h.id`);
+
+/** When somebody on a step is asked next, epoch ms: now if she was woken; null when nobody is there or only an event wakes those who are. */
+export async function nextDueAt(sql: Pick<Sql, 'first'>, place: Place, now: number): Promise<number | null> {
+  const row = await sql.first<{ due: number | null }>(NEXT_DUE, [place.cohortId, place.node, now]);
+  return row?.due ?? null;
+}
+
+const NEXT_DUE = statement('journey-next-due', /* sql */ `
+select min(case when woken_by is not null then $3::float8 else ceil(extract(epoch from due_at) * 1000)::float8 end) as due from enrollment where cohort_id = $1 and node_id = $2 and state = 'active'`);
+
+/** Notes that a cohort found its journey paused. @returns false when it is not paused any more: whoever resumed has not seen this cohort among the parked */
+export async function park(sql: Sql, journeyId: string, cohortId: number): Promise<boolean> {
+  return (await sql.run(`with paused as (select id from journey where id = $1 and state = 'paused' for share) update cohort set parked = true from paused where cohort.id = $2`, [journeyId, cohortId])) > 0;
+}
+
+export async function unpark(sql: Pick<Transaction, 'run'>, cohortId: number): Promise<void> {
+  await sql.run('update cohort set parked = false where id = $1 and parked', [cohortId]);
+}
