@@ -1,6 +1,9 @@
 import { createTallies, tallyArrivals, type Arrival, type MessageChange, type Standing } from '#domain/campaign/engagement.ts';
 import { WRITE_SUPPRESSIONS } from '../infra/customers/suppression-lock.ts';
+import { settled } from '../infra/db/contention.ts';
 import type { Transaction } from '../infra/db/sql.ts';
+import { silentJourneyEngine, type JourneyEngine } from '../infra/journeys/nudge.ts';
+import { noNudges, reactToEvents, type Nudges } from '../infra/journeys/react.ts';
 import { suppress, tellSent } from '../infra/mail/ledger.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
 import { keepActivity, recantClicks } from './customer-activity.ts';
@@ -27,23 +30,24 @@ const LOCKED = '55P03';
 
 /**
  * Applies arrived events and deletes their outbox rows in one transaction: what each customer did, engagement on the
- * ledger, every counter of the reports, suppression, customers to index. This is the only place that counts them. Rows
- * another attempt applied are gone and count nothing twice.
+ * ledger, every counter of the reports, suppression, customers to index, what journeys make of them. This is the only place
+ * that counts them. Rows another attempt applied are gone and count nothing twice.
  */
-export async function applyEvents(tenant: Tenant, rows: readonly { readonly id: number }[]): Promise<void> {
+export async function applyEvents(tenant: Tenant, rows: readonly { readonly id: number }[], journeys: JourneyEngine = silentJourneyEngine()): Promise<void> {
   for (;;) {
     try {
-      return await tenant.sql.transaction((tx) => apply(tenant, tx, rows.map((row) => row.id)));
+      const nudges = await settled(tenant.sql, (tx) => apply(tenant, tx, rows.map((row) => row.id), journeys));
+      return await journeys.tell(tenant.org.id, nudges);
     } catch (error) {
       if ((error as { code?: unknown }).code !== LOCKED) throw error;
     }
   }
 }
 
-async function apply({ org }: Tenant, tx: Transaction, outboxIds: readonly number[]): Promise<void> {
+async function apply({ org }: Tenant, tx: Transaction, outboxIds: readonly number[], { versions, now }: JourneyEngine): Promise<Nudges> {
   const mine = await tx.rows<{ ids: number[] }>('delete from outbox where id = any($1) returning ids', [outboxIds]);
   const ids = mine.flatMap((row) => row.ids);
-  if (ids.length === 0) return;
+  if (ids.length === 0) return noNudges;
   const told = await tx.rows<{ leaving: boolean }>(`select type = 'unsubscribed' and source <> 'tracking_link' and customer_id is not null as leaving from event where id = any($1)`, [ids]);
   // Suppressions, then messages, then customers, as everybody locks them: what is kept of a customer holds her row.
   if (told.some((event) => event.leaving)) await tx.run(WRITE_SUPPRESSIONS);
@@ -64,6 +68,7 @@ async function apply({ org }: Tenant, tx: Transaction, outboxIds: readonly numbe
   if (changed.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1)`, [[...new Set(changed)]]);
   const leaving = events.filter((event) => event.type === 'unsubscribed' && event.source !== 'tracking_link' && event.customerId !== null);
   if (leaving.length > 0) await suppress(tx, { customerIds: leaving.map((event) => event.customerId!), reason: 'unsubscribed', source: 'webhook', causes: leaving.map(() => '') });
+  return reactToEvents({ org, tx, versions, now: now() }, ids);
 }
 
 const keyOf = ({ mailNo, ordinal }: { readonly mailNo: number | null; readonly ordinal: number | null }) => `${mailNo}|${ordinal}`;

@@ -1,12 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Container } from '../infra/container.ts';
+import { settled } from '../infra/db/contention.ts';
 import type { Sql } from '../infra/db/sql.ts';
+import { createJourneyEngine, silentJourneyEngine, type JourneyEngine } from '../infra/journeys/nudge.ts';
+import { reactToAdditions, reactToChanges } from '../infra/journeys/react.ts';
+import { reactToSent } from '../infra/journeys/sent.ts';
+import { createVersions } from '../infra/journeys/versions.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
 import { indexCustomers, type IndexFailure } from '../search/indexer.ts';
 import { keepSent, type SentRanges } from './customer-activity.ts';
 import { translating } from './errors.ts';
 import { applyEvents } from './events.ts';
+import { attemptClock } from './journeys/cohort.ts';
 
 export type IndexingActivities = ReturnType<typeof createIndexingActivities>;
 
@@ -31,17 +37,22 @@ interface OutboxRow {
   readonly id: number;
   readonly topic: string;
   readonly ids: number[];
+  /** Of `list_added`. */
+  readonly list: string | null;
 }
 
 interface SentRow extends SentRanges {
   readonly id: number;
 }
 
-const NEXT_ROWS = /* sql */ `
-select id, topic, ids from (
-  select id, topic, ids, sum(cardinality(ids)) over (order by id) - cardinality(ids) as before from
-    (select id, topic, ids from outbox where topic <> 'sent' order by id limit 200) head
+/** What journeys wait for comes first: an import's customers before it in the outbox must not hold up an event. */
+const nextRows = (topics: string) => /* sql */ `
+select id, topic, ids, list from (
+  select id, topic, ids, list, sum(cardinality(ids)) over (order by id) - cardinality(ids) as before from
+    (select id, topic, ids, payload->>'list' as list from outbox where ${topics} order by id limit 200) head
 ) counted where before < $1 order by id`;
+const NEXT_HAPPENINGS = nextRows(`topic in ('event', 'list_added')`);
+const NEXT_CHANGES = nextRows(`topic not in ('event', 'list_added', 'sent')`);
 
 // `ids` are ranges of ordinals, `payload` is { mail }.
 const NEXT_SENT = /* sql */ `
@@ -51,7 +62,8 @@ select id, ids as ranges, (payload->>'mail')::int as "mailNo" from (
 ) counted where before < $1 order by id`;
 
 /** @param isStopping whether the process drains: what runs then returns early and goes on elsewhere */
-export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>, isStopping: () => boolean) {
+export function createIndexingActivities({ tenants, gateway, logger }: Pick<Container, 'tenants' | 'gateway' | 'logger'>, isStopping: () => boolean) {
+  const versions = createVersions();
   return translating({
     /**
      * Applies and deletes outbox rows until none came for 3 s, or a minute is over. Rows go when what
@@ -60,19 +72,20 @@ export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>
     async drainOutbox(orgId: string): Promise<{ done: number; left: boolean }> {
       const context = Context.current();
       const startedAt = performance.now();
+      const journeys = createJourneyEngine({ gateway, logger }, attemptClock(), versions);
       let done = 0;
       let quietSince = startedAt;
       let sentAt = startedAt;
       while (performance.now() - startedAt < STAY_MS && !isStopping()) {
         context.heartbeat(done);
         context.cancellationSignal.throwIfAborted();
-        const taken = await tenants.use(orgId, (tenant) => drainRound(tenant, () => context.heartbeat(done)));
+        const taken = await tenants.use(orgId, (tenant) => drainRound(tenant, () => context.heartbeat(done), journeys));
         done += taken;
         if (taken > 0) {
           quietSince = performance.now();
           if (quietSince - sentAt < SENT_WAITS_MS) continue;
         }
-        const sent = await tenants.use(orgId, applySentRound);
+        const sent = await tenants.use(orgId, (tenant) => applySentRound(tenant, journeys));
         sentAt = performance.now();
         done += sent.taken;
         if (sent.taken > 0) {
@@ -88,15 +101,23 @@ export function createIndexingActivities({ tenants }: Pick<Container, 'tenants'>
   });
 }
 
-/** One round of everything but sent mail. @returns the number of rows that are gone */
-export async function drainRound(tenant: Tenant, alive: () => void): Promise<number> {
-  const rows = await tenant.sql.rows<OutboxRow>(NEXT_ROWS, [ROUND_IDS]);
-  if (rows.length === 0) return 0;
-  const events = rows.filter((row) => row.topic === 'event');
-  if (events.length > 0) await applyEvents(tenant, events);
-  const changes = rows.filter((row) => row.topic !== 'event');
+/**
+ * One round of everything but sent mail: first what happened, then whose documents changed, whose runs are ended before they
+ * are indexed.
+ * @returns the number of rows that are gone
+ */
+export async function drainRound(tenant: Tenant, alive: () => void, journeys: JourneyEngine = silentJourneyEngine()): Promise<number> {
+  const happenings = await tenant.sql.rows<OutboxRow>(NEXT_HAPPENINGS, [ROUND_IDS]);
+  const events = happenings.filter((row) => row.topic === 'event');
+  if (events.length > 0) await applyEvents(tenant, events, journeys);
+  for (const [list, rows] of Map.groupBy(happenings.filter((row) => row.topic === 'list_added'), (row) => row.list ?? '')) {
+    alive();
+    await applyAdditions(tenant, list, rows, journeys);
+  }
+  const changes = await tenant.sql.rows<OutboxRow>(NEXT_CHANGES, [ROUND_IDS]);
   if (changes.length > 0) {
     const ids = changes.flatMap((row) => row.ids);
+    await settled(tenant.sql, (tx) => reactToChanges({ tx, now: journeys.now() }, ids));
     const refusedBefore = await tenant.sql.first<{ at: string }>('select max(failed_at)::text as at from index_failure having count(*) > 0');
     const failures = await indexCustomers(tenant, ids, { onProgress: alive });
     await tenant.sql.transaction(async (tx) => {
@@ -105,7 +126,17 @@ export async function drainRound(tenant: Tenant, alive: () => void): Promise<num
       await tx.run('delete from outbox where id = any($1)', [changes.map((row) => row.id)]);
     });
   }
-  return rows.length;
+  return happenings.length + changes.length;
+}
+
+/** Lets who was added to a list into journeys and deletes the rows that said so; those another attempt applied are gone. */
+async function applyAdditions(tenant: Tenant, list: string, rows: readonly OutboxRow[], journeys: JourneyEngine): Promise<void> {
+  const started = await settled(tenant.sql, async (tx) => {
+    const mine = await tx.rows<{ ids: number[] }>('delete from outbox where id = any($1) returning ids', [rows.map((row) => row.id)]);
+    const ids = mine.flatMap((row) => row.ids);
+    return ids.length === 0 ? [] : reactToAdditions({ org: tenant.org, tx, versions: journeys.versions, now: journeys.now() }, list, ids);
+  });
+  await journeys.tell(tenant.org.id, { started, woken: [] });
 }
 
 /**
@@ -130,15 +161,18 @@ export async function forgetFailures(sql: Pick<Sql, 'run'>, before: string): Pro
 }
 
 /** Who was sent what since the last round; their documents follow by an outbox row of the same transaction. */
-export async function applySentRound(tenant: Tenant): Promise<{ taken: number; isFlowing: boolean }> {
+export async function applySentRound(tenant: Tenant, journeys: JourneyEngine = silentJourneyEngine()): Promise<{ taken: number; isFlowing: boolean }> {
   const newest = (await tenant.sql.first<{ age: number | null }>(`select (extract(epoch from now() - max(created_at)) * 1000)::float8 as age from outbox where topic = 'sent'`))?.age ?? null;
   if (newest === null) return { taken: 0, isFlowing: false };
   const isFlowing = newest < SENT_IS_OVER_MS;
   const rows = await tenant.sql.rows<SentRow>(NEXT_SENT, [isFlowing ? SENT_IDS : ROUND_IDS]);
-  await tenant.sql.transaction(async (tx) => {
+  const nudges = await settled(tenant.sql, async (tx) => {
     const mine = new Set((await tx.rows<{ id: number }>('delete from outbox where id = any($1) returning id', [rows.map((row) => row.id)])).map((row) => row.id));
-    const changed = await keepSent(tx, rows.filter((row) => mine.has(row.id)), tenant.org.timezone);
+    const told = rows.filter((row) => mine.has(row.id));
+    const changed = await keepSent(tx, told, tenant.org.timezone);
     if (changed.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1)`, [changed]);
+    return reactToSent({ org: tenant.org, tx, versions: journeys.versions, now: journeys.now() }, told);
   });
+  await journeys.tell(tenant.org.id, nudges);
   return { taken: rows.length, isFlowing };
 }

@@ -3,16 +3,22 @@ import { removeLeftAddressFiles } from '../infra/customers/address-file.ts';
 import { expireExports } from '../infra/exports/files.ts';
 import { expireSignUps } from '../infra/forms/expire.ts';
 import { removeOldFiles } from '../infra/imports/retention.ts';
+import { findOverdue } from '../infra/journeys/overdue.ts';
+import { tellCohorts } from '../infra/journeys/nudge.ts';
 import { closeDoubts } from '../infra/mail/doubts.ts';
 import { translating } from './errors.ts';
+import { SEGMENTS_EVERY } from './journey-control/segments.ts';
+import { attemptClock } from './journeys/cohort.ts';
 
 /** What had been lost, counted: work that had its workflow, a paused campaign for example, is not in it. */
 export interface SweepResult {
   readonly campaigns: number;
   readonly imports: number;
-  /** Exports, bulk actions, sign-ups, removals, searches of kept files. */
+  /** Exports, bulk actions, sign-ups, removals, searches of kept files, long work on journeys. */
   readonly jobs: number;
   readonly outboxes: number;
+  /** Cohorts of journeys where somebody was due or woken for too long. */
+  readonly cohorts: number;
 }
 
 export type SweepActivities = ReturnType<typeof createSweepActivities>;
@@ -20,9 +26,10 @@ export type SweepActivities = ReturnType<typeof createSweepActivities>;
 /** Finds what lost its nudge: Temporal was down, wiped or restored, or a process died between commit and nudge. */
 export function createSweepActivities({ tenants, gateway, logger, config }: Pick<Container, 'tenants' | 'gateway' | 'logger' | 'config'>) {
   return translating({
-    /** Starts a workflow for every campaign, import and job that is not over (one that has one keeps it), wakes outboxes with old rows and closes old doubts. */
+    /** Starts a workflow for every campaign, import and job that is not over (one that has one keeps it), wakes outboxes with old rows and cohorts with somebody overdue, and closes old doubts. */
     async sweep(): Promise<SweepResult> {
-      const lost = { campaigns: 0, imports: 0, jobs: 0, outboxes: 0 };
+      const lost = { campaigns: 0, imports: 0, jobs: 0, outboxes: 0, cohorts: 0 };
+      const now = attemptClock();
       const count = async (kind: keyof SweepResult, began: Promise<boolean>) => { if (await began) lost[kind] += 1; };
       for (const org of await tenants.list()) {
         if (org.state !== 'active') continue;
@@ -37,6 +44,9 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
             bulk: await sql.rows<{ id: string }>("select id from bulk_job where state in ('queued', 'collecting', 'running') and created_at < now() - interval '30 seconds'"),
             signUps: await sql.rows<{ no: number }>(`select no from sign_up where state = 'pending' and mail_state in ('queued', 'sending') and expires_at > now() and created_at < now() - interval '30 seconds'`),
             isUnsearched: (await sql.first("select 1 from erased_address where erased_at < now() - interval '30 seconds' limit 1")) !== undefined,
+            journeys: await sql.rows<{ id: string }>("select distinct journey_id::text as id from journey_job where state in ('queued', 'running') and created_at < now() - interval '30 seconds'"),
+            hasSegments: (await sql.first(SEGMENTS_DUE)) !== undefined,
+            overdue: await findOverdue(sql, now()),
             lists: await sql.rows<{ id: string }>("select id from list_record where removing and updated_at < now() - interval '30 seconds'"),
             fields: await sql.rows<{ no: number }>('select field_no as no from custom_field where removing'),
             index: await sql.first<{ isBuilding: boolean; isUnchecked: boolean }>(INDEX_STANDING, [org.timezone]),
@@ -47,12 +57,18 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
           for (const { id } of found.exports) await count('jobs', gateway.startExport({ orgId: org.id, exportId: id }));
           for (const { id } of found.bulk) await count('jobs', gateway.startBulk({ orgId: org.id, bulkId: id }));
           for (const { no } of found.signUps) await count('jobs', gateway.startSignUp({ orgId: org.id, signUpNo: no }));
+          for (const { id } of found.journeys) await count('jobs', gateway.startJourneyControl({ orgId: org.id, journeyId: id }));
+          if (found.hasSegments) await gateway.startJourneySegments({ orgId: org.id });
+          lost.cohorts += found.overdue.length;
+          await tellCohorts(gateway, org.id, { started: [], woken: found.overdue }, (error) => { throw error; });
           if (found.isUnsearched) await count('jobs', gateway.startScrub({ orgId: org.id }));
           await tenants.use(org.id, async ({ sql }) => {
             await expireExports(sql, config, org.id);
             await removeLeftAddressFiles(sql, config, org.id);
             await expireSignUps(sql);
             await closeDoubts(sql);
+            await sql.run("delete from journey_refusal where at < now() - interval '30 days'");
+            await sql.run(OLD_EVENT_KEYS);
           });
           await tenants.use(org.id, ({ sql }) => removeOldFiles(sql, config, org.id));
           for (const { id } of found.lists) await count('jobs', gateway.removeList({ orgId: org.id, listId: id }));
@@ -70,6 +86,11 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
     },
   });
 }
+
+const SEGMENTS_DUE = `select 1 as found from journey_segment s join journey j on j.id = s.journey_id and j.state = 'published' where s.checked_at < now() - interval '${SEGMENTS_EVERY}' limit 1`;
+
+// At most what 1,000 events a second bring in three minutes: a sweep a minute keeps up.
+const OLD_EVENT_KEYS = `delete from event_key where hash = any(array(select hash from event_key where received_at < now() - interval '7 days' limit 200000))`;
 
 // Once a night, at three in the organization's morning; one that missed its nights is looked at by day.
 const INDEX_STANDING = /* sql */ `

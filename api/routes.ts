@@ -14,6 +14,7 @@ import { dashboardRoutes } from './modules/dashboard/routes.ts';
 import { reportRoutes } from './modules/reports/routes.ts';
 import { bulkRoutes } from './modules/customers/bulk-routes.ts';
 import { customerRoutes } from './modules/customers/routes.ts';
+import { eventRoutes } from './modules/events/routes.ts';
 import { exportRoutes } from './modules/exports/routes.ts';
 import { fieldRoutes } from './modules/fields/routes.ts';
 import { formRoutes } from './modules/forms/routes.ts';
@@ -27,7 +28,9 @@ import { suppressionRoutes } from './modules/suppressions/routes.ts';
 import { meRoutes } from './modules/me/routes.ts';
 import { openapiRoutes } from './modules/openapi/routes.ts';
 import { organizationRoutes } from './modules/organization/routes.ts';
+import { domainRoutes } from './modules/domains/routes.ts';
 import { sendingSettingsRoutes } from './modules/organization/sending-routes.ts';
+import { trackingDomainRoutes } from './modules/organization/tracking-domain-routes.ts';
 import { setupRoutes } from './modules/setup/routes.ts';
 import { userRoutes } from './modules/users/routes.ts';
 
@@ -38,6 +41,8 @@ export const routes: readonly AnyRoute[] = [
   ...meRoutes,
   ...organizationRoutes,
   ...sendingSettingsRoutes,
+  ...trackingDomainRoutes,
+  ...domainRoutes,
   ...userRoutes,
   ...apiKeyRoutes,
   ...auditRoutes,
@@ -56,6 +61,7 @@ export const routes: readonly AnyRoute[] = [
   ...reportRoutes,
   ...customerRoutes,
   ...bulkRoutes,
+  ...eventRoutes,
   ...exportRoutes,
   ...fieldRoutes,
   ...formRoutes,

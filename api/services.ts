@@ -1,5 +1,6 @@
 import type { Container } from '../infra/container.ts';
 import { createSystemMail } from '../infra/mail/system-mail.ts';
+import { createDomainLookups } from '../infra/tenancy/domain-check.ts';
 import { createAuth, RESET_SECONDS } from './auth.ts';
 import { createApiKeyService, type ApiKeyService } from './modules/api-keys/service.ts';
 import { createAuditService, type AuditService } from './modules/audit/service.ts';
@@ -16,34 +17,39 @@ import { createCampaignService, type CampaignService } from './modules/campaigns
 import { createCatcherService, type CatcherService } from './modules/catcher/service.ts';
 import { createConnectionService, type ConnectionService } from './modules/connections/service.ts';
 import { createDashboardService, type DashboardService } from './modules/dashboard/service.ts';
+import { createDomainService, type DomainService } from './modules/domains/service.ts';
 import { createHealthService, type HealthService } from './modules/health/service.ts';
 import { createImageService, type ImageService } from './modules/images/service.ts';
 import { createOrganizationService, type OrganizationService } from './modules/organization/service.ts';
 import { createReportService, type ReportService } from './modules/reports/service.ts';
 import { createSendingSettingsService, type SendingSettingsService } from './modules/organization/sending.ts';
 import { createRenderService, type RenderService } from './modules/render/service.ts';
+import { createTrackingDomainService, type TrackingDomainService } from './modules/organization/tracking-domain.ts';
 import { createSetupService, type SetupService } from './modules/setup/service.ts';
 import { createTemplateService, type TemplateService } from './modules/templates/service.ts';
 import { createUserService, type UserService } from './modules/users/service.ts';
 
 import { createBulkService, type BulkService } from './modules/customers/bulk.ts';
 import { createCustomerService, type CustomerService } from './modules/customers/service.ts';
+import { createEventService, type EventService } from './modules/events/service.ts';
 import { createExportService, type ExportService } from './modules/exports/service.ts';
 import { createFieldService, type FieldService } from './modules/fields/service.ts';
 import { createFormService, type FormService } from './modules/forms/service.ts';
 import { createImportService, type ImportService } from './modules/imports/service.ts';
+import { createJourneyServices, type JourneyServices } from './modules/journeys/services.ts';
 import { createListService, type ListService } from './modules/lists/service.ts';
 import { createSearchIndexService, type SearchIndexService } from './modules/search-index/service.ts';
 import { createSegmentService, type SegmentService } from './modules/segments/service.ts';
 import { createSuppressionService, type SuppressionService } from './modules/suppressions/service.ts';
 
 /** The business services the handlers call, one per resource, built once from the container. */
-export interface Services {
+export interface Services extends JourneyServices {
   readonly container: Container;
   readonly identities: Identities;
   readonly audit: AuditService;
   readonly organizations: OrganizationService;
   readonly sendingSettings: SendingSettingsService;
+  readonly trackingDomain: TrackingDomainService;
   readonly accounts: AccountService;
   readonly setup: SetupService;
   readonly users: UserService;
@@ -55,6 +61,7 @@ export interface Services {
   readonly campaignTestMail: CampaignTestMail;
   readonly customers: CustomerService;
   readonly bulk: BulkService;
+  readonly events: EventService;
   readonly exports: ExportService;
   readonly fields: FieldService;
   readonly forms: FormService;
@@ -68,6 +75,7 @@ export interface Services {
   readonly campaignCourse: CampaignCourseService;
   readonly recipients: RecipientService;
   readonly connections: ConnectionService;
+  readonly domains: DomainService;
   readonly render: RenderService;
   readonly templates: TemplateService;
   readonly images: ImageService;
@@ -91,24 +99,27 @@ export function createServices(container: Container): Services {
   const organizations = createOrganizationService(container, audit);
   const accounts = createAccountService({ container, auth, identities, audit, organizations });
   const campaignReader = createCampaignReader(container);
-  const campaigns = createCampaignService(container, campaignReader);
+  const campaignLifecycle = createCampaignLifecycle(container, campaignReader);
+  const campaigns = createCampaignService(container, campaignReader, campaignLifecycle);
   const customers = createCustomerService(container);
   return {
     container, identities, audit, organizations, accounts,
     sendingSettings: createSendingSettingsService(container, audit),
+    trackingDomain: createTrackingDomainService(container, audit, createDomainLookups(config.FERMATA_ALLOW_PRIVATE_SMTP)),
     setup: createSetupService(container, accounts, organizations),
     users: createUserService({ container, mail, audit, accounts, identities }),
     apiKeys: createApiKeyService(container, audit, identities),
     catcher: createCatcherService(container),
     health: createHealthService(container),
     campaigns,
-    campaignLifecycle: createCampaignLifecycle(container, campaignReader),
+    campaignLifecycle,
     campaignTestMail: createCampaignTestMail(container, campaignReader),
     campaignReports: createCampaignReportService(container),
     campaignExplanations: createCampaignExplanationService(container),
     campaignCourse: createCampaignCourseService(container),
     recipients: createRecipientService(container),
     connections: createConnectionService(container),
+    domains: createDomainService(container),
     render: createRenderService(container),
     templates: createTemplateService(container),
     images: createImageService(container),
@@ -116,10 +127,12 @@ export function createServices(container: Container): Services {
     reports: createReportService(container),
     customers,
     bulk: createBulkService(container),
+    events: createEventService(container),
     exports: createExportService(container),
     fields: createFieldService(container),
     forms: createFormService(container),
     imports: createImportService(container),
+    ...createJourneyServices(container),
     lists: createListService(container),
     searchIndex: createSearchIndexService(container),
     segments: createSegmentService(container, customers),

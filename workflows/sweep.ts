@@ -14,7 +14,7 @@ const ROUNDS = 60;
 export async function sweepWorkflow(isGoingOn = false): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const found = await sweep();
-    if (found.campaigns + found.imports + found.jobs + found.outboxes > 0) log.info('the sweep woke what was asleep', { ...found });
+    if (found.campaigns + found.imports + found.jobs + found.outboxes + found.cohorts > 0) log.info('the sweep woke what was asleep', { ...found });
     // Just begun, perhaps after everything was lost: what was launched a moment ago is old enough soon.
     await sleep(round === 0 && !isGoingOn ? '15 seconds' : '1 minute');
   }

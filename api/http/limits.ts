@@ -40,8 +40,8 @@ function checkText(text: string): void {
 
 /** Counts requests per caller and writes `RateLimit-*` and, on refusal, `Retry-After`. */
 export interface Limiter {
-  /** @throws AppError `rate_limited` */
-  take(key: string, res?: Response): Promise<void>;
+  /** @param weight what this request counts for, 1 by default @throws AppError `rate_limited` */
+  take(key: string, res?: Response, weight?: number): Promise<void>;
 }
 
 /** Counts of all processes, in the table `rate_limit` of the control database. */
@@ -66,9 +66,9 @@ export function createLimiter(points: number, seconds: number, refusal: (waitSec
     res?.set({ 'RateLimit-Limit': String(points), 'RateLimit-Remaining': String(state.remainingPoints), 'RateLimit-Reset': String(Math.ceil(state.msBeforeNext / 1_000)) });
   };
   return {
-    async take(key, res) {
+    async take(key, res, weight = 1) {
       try {
-        show(res, await limiter.consume(keyOf(key)));
+        show(res, await limiter.consume(keyOf(key), weight));
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error;
         const wait = Math.max(1, Math.ceil(error.msBeforeNext / 1_000));

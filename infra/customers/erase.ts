@@ -1,5 +1,6 @@
 import { emailKey } from '#domain/customer/email-address.ts';
 import type { Transaction } from '../db/sql.ts';
+import { eraseRuns } from '../journeys/erase.ts';
 import type { Secrets } from '../secrets.ts';
 import { blockErased, createAddressHash } from './erasure.ts';
 import { ERASE, WRITE_SUPPRESSIONS } from './suppression-lock.ts';
@@ -24,7 +25,7 @@ export interface Erased {
  * Erases people. Gone in this transaction: their rows with lists, activity, sign-ups and edits; their suppressions (a keyed hash
  * blocks on); mails they were caught with; rows of theirs that wait in running imports; names in the audit log; answers
  * kept for repeated uploads. Counts stay: their ledger rows and events name nobody, and who was still to get a campaign's
- * mail is `skipped`, `erased`. Every finished export is closed and every running one begins again, as each may hold them.
+ * mail is `skipped`, `erased`; their journeys end (`eraseRuns`). Every finished export is closed and every running one begins again, as each may hold them.
  * The index gets tombstones by the outbox. The kept files of imports, and audiences frozen at this moment,
  * are looked through afterwards (`erased_address`, `scrubWorkflow`).
  * Locks suppressions, then messages, then customers, as everybody does.
@@ -42,6 +43,7 @@ export async function eraseCustomers(tx: Transaction, secrets: Secrets, erasure:
   const erasedIds = gone.map((row) => row.id);
   await tx.run('update event set customer_id = null, detail = null, city = null where customer_id = any($1)', [ids]);
   await tx.run('delete from index_failure where customer_id = any($1)', [ids]);
+  await eraseRuns(tx, ids, addresses);
   await hide(tx, secrets, idByAddress, erasure.neverMail);
   await tx.run('delete from sign_up where email_key = any($1)', [addresses]);
   await tx.run(`delete from caught_mail where string_to_array(lower(recipient), ', ') && $1::text[]`, [addresses]);

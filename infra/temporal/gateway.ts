@@ -1,7 +1,7 @@
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { AppError } from '#domain/shared/errors.ts';
-import { messages, queues, workflowIds, type BulkInput, type CampaignInput, type ExportInput, type FieldInput, type ImportInput, type JourneyInput, type ListInput, type OrganizationInput, type OutboxInput, type ScrubInput, type ReconcileInput, type ReindexInput, type ReindexReason, type SignUpInput } from '../../workflows/contracts.ts';
+import { messages, queues, workflowIds, type BulkInput, type CampaignInput, type ExportInput, type FieldInput, type ImportInput, type JourneyControlInput, type JourneyInput, type ListInput, type OrganizationInput, type OutboxInput, type ScrubInput, type ReconcileInput, type ReindexInput, type ReindexReason, type SignUpInput } from '../../workflows/contracts.ts';
 
 /** The only way the API and the activities reach Temporal. Starting is idempotent by id: `true` says that it began with this call, `false` that it runs already. */
 export interface Gateway {
@@ -41,6 +41,12 @@ export interface Gateway {
   wakeCohort(input: JourneyInput, nodes: readonly string[]): Promise<void>;
   /** The journey runs again: a cohort that found it paused goes on. */
   resumeCohort(input: JourneyInput): Promise<void>;
+  /** Has the queued jobs of a journey done, if nobody does them. */
+  startJourneyControl(input: JourneyControlInput): Promise<boolean>;
+  /** The same, and who does them now looks again when done; a lost nudge costs delay only. */
+  nudgeJourney(input: JourneyControlInput): void;
+  /** Has the segments that end runs or are goals looked through. */
+  startJourneySegments(input: OrganizationInput): Promise<boolean>;
   /** Wakes the organization's outbox, at most once a second per organization and process; a lost nudge costs delay only. */
   nudgeOutbox(orgId: string): void;
   /** @throws when Temporal cannot be reached */
@@ -174,6 +180,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     startCohort: (input) => start('journeyWorkflow', cohortOf(input), input.orgId, 'journey', input.journeyId, input),
     wakeCohort: (input, nodes) => nudgeCohort(input, messages.wake, [nodes]),
     resumeCohort: (input) => nudgeCohort(input, messages.resume, []),
+    startJourneyControl: (input) => start('journeyControlWorkflow', workflowIds.journeyControl(input.orgId, input.journeyId), input.orgId, 'journey-control', input.journeyId, input),
+    nudgeJourney(input) {
+      client.workflow.signalWithStart('journeyControlWorkflow', {
+        workflowId: workflowIds.journeyControl(input.orgId, input.journeyId), taskQueue: queues.engine, args: [input], signal: messages.nudge, signalArgs: [],
+        ...about(input.orgId, 'journey-control', input.journeyId),
+      }).catch(options.onError);
+    },
+    startJourneySegments: (input) => start('journeySegmentsWorkflow', workflowIds.journeySegments(input.orgId), input.orgId, 'journey-segments', input.orgId, input),
     removeList: (input) => start('removeListWorkflow', workflowIds.listRemoval(input.orgId, input.listId), input.orgId, 'list', input.listId, input),
     removeField: (input) => start('removeFieldWorkflow', workflowIds.fieldRemoval(input.orgId, input.fieldNo), input.orgId, 'field', String(input.fieldNo), input),
     nudgeOutbox(orgId) {

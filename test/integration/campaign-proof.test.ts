@@ -99,7 +99,7 @@ test('a doubt is never sent again, whatever is started anew; what its reader doe
   await certified(campaign);
   const { orgId, container } = organization;
   await container.gateway.startCampaign({ orgId, campaignId: campaign.id, mailNo: campaign.mailNo });
-  await createSweepActivities(container).sweep();
+  await asActivity(createSweepActivities(container).sweep);
   const doubts = () => sql<{ ordinal: number; email: string; reason: string | null; state: number }>('select m.ordinal, c.email, m.reason, m.state from message m join customer c on c.id = m.customer_id where m.mail_no = $1 and c.email like $2 order by 2', [campaign.mailNo, 'dotdrop%']);
   expect(await doubts()).toMatchObject([{ reason: 'no_answer', state: 5 }, { reason: 'no_answer', state: 5 }]);
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSweepActivities } from '../../activities/sweep.ts';
 import { closeDoubts } from '../../infra/mail/doubts.ts';
+import { asActivity } from '../support/activity.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { createSentCampaign } from '../support/sent-campaign.ts';
 
@@ -67,6 +68,6 @@ test('an erased person’s doubt keeps its reason', async () => {
 
 test('the sweep closes them', async () => {
   const { mailNo } = await doubted('swept', 100);
-  await createSweepActivities(organization.container).sweep();
+  await asActivity(createSweepActivities(organization.container).sweep);
   expect(await reasonsOf(mailNo)).toEqual({ unknown: 1 });
 });

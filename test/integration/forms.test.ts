@@ -235,7 +235,7 @@ describe('double opt-in', () => {
     await sql(`update sign_up set created_at = created_at - interval '7 days', expires_at = expires_at - interval '7 days' where email_key = 'late@example.com'`);
     const both = async () => [(await open(link)).status, (await send(link, {})).status];
     expect(await both()).toEqual([410, 410]);
-    await createSweepActivities(api.container).sweep();
+    await asActivity(createSweepActivities(api.container).sweep);
     expect(await sql('select state, email, email_key, answers, form_name from sign_up where form_id = $1', [form.id])).toEqual([{ state: 'expired', email: null, email_key: null, answers: {}, form_name: expect.any(String) }]);
     expect(await both()).toEqual([410, 410]);
     expect(await customerOf('late@example.com')).toBeNull();

@@ -152,7 +152,7 @@ test('a worker sends it by itself; one whose start was lost is found by the swee
     const [{ no: lostNo }] = (await sql<{ no: number }>('select no from sign_up where email = $1', [`${lost}@example.com`])) as [{ no: number }];
     const isStarted = (signUpNo: number) => client.workflow.getHandle(workflowIds.signUp(api.orgId, signUpNo)).describe().then(() => true, () => false);
     expect([await isStarted(no), await isStarted(lostNo)]).toEqual([true, false]);
-    await createSweepActivities(api.container).sweep();
+    await asActivity(createSweepActivities(api.container).sweep);
     expect(await isStarted(lostNo)).toBe(true);
     worker = await startWorker({ FERMATA_ALLOW_PRIVATE_SMTP: 'true' });
     for (const signUpNo of [no, lostNo]) await expect.poll(async () => (await stateOf(signUpNo)).state, { timeout: 60_000 }).toBe('sent');

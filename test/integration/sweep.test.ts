@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSweepActivities } from '../../activities/sweep.ts';
 import { recordTenant } from '../../infra/tenancy/provisioning.ts';
 import { workflowIds } from '../../workflows/contracts.ts';
+import { asActivity } from '../support/activity.ts';
 import { createLaunchedCampaign, ledgerOf, type TestCampaign } from '../support/campaign.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
@@ -29,7 +30,7 @@ afterAll(async () => {
 });
 
 const sql = <T extends object>(text: string, values: unknown[] = []) => organization.container.tenants.use(organization.orgId, ({ sql }) => sql.rows<T>(text, values));
-const sweep = () => createSweepActivities(organization.container).sweep();
+const sweep = () => asActivity(createSweepActivities(organization.container).sweep);
 /** The open run of a workflow, or none. */
 const runOf = async (workflowId: string) => {
   const found = await temporal.client.workflow.getHandle(workflowId).describe().catch(() => undefined);

@@ -19,7 +19,7 @@ const activities: IndexingActivities & SweepActivities = {
   },
   sweep: async () => {
     sweptAt.push(scheduledAt());
-    return { campaigns: 0, imports: 0, jobs: 0, outboxes: 0 };
+    return { campaigns: 0, imports: 0, jobs: 0, outboxes: 0, cohorts: 0 };
   },
 };
 

@@ -49,6 +49,13 @@ const sections: readonly Section[] = [
       from event e left join campaign c on c.mail_no = e.mail_no left join link k on k.mail_no = e.mail_no and k.no = e.link_no
       where e.customer_id = $1 and e.id > $2 order by e.id limit $3`,
   },
+  {
+    name: 'journeys', isPaged: true,
+    query: `select e.id as key, e.journey_id::text, j.name as journey, e.version_no as version, e.state, e.reason, e.node_id as step, e.entered_at, e.arrived_at, e.due_at, e.ended_at, e.goal_at,
+      (select json_agg(json_build_object('step', s.node_id, 'port', s.port, 'arrived_at', s.arrived_at, 'left_at', s.left_at, 'detail', s.detail) order by s.visit) from enrollment_step s where s.enrollment_id = e.id) as path,
+      (select json_agg(json_build_object('state', w.state, 'attempts', w.attempt, 'first_at', w.first_at, 'body', w.body, 'status', w.status, 'response', w.response) order by w.visit) from journey_webhook w where w.enrollment_id = e.id) as webhooks
+      from enrollment e join journey j on j.id = e.journey_id where e.customer_id = $1 and e.id > $2 order by e.id limit $3`,
+  },
 ];
 
 const PERSON = /* sql */ `

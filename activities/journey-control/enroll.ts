@@ -1,0 +1,88 @@
+import { parseEmailAddress, type EmailAddress } from '#domain/customer/email-address.ts';
+import { AppError } from '#domain/shared/errors.ts';
+import { findOrMakeCustomers } from '../../infra/customers/find-or-make.ts';
+import { settled } from '../../infra/db/contention.ts';
+import type { Transaction } from '../../infra/db/sql.ts';
+import { COHORT_SIZE, enter, type CohortRef, type Entered } from '../../infra/journeys/enter.ts';
+import { COMPLETE, holdJob, noteBatch, setTotal, workIn, type JobWork, type Progress } from './job.ts';
+import { stagedAfter, stagePeople } from './stage.ts';
+
+/**
+ * While so many people of the organization are due, no further cohort begins: an enrollment of a million is fifty cohorts at a
+ * time, and people of other journeys have their turn. Who rests in a wait is not due.
+ */
+const DUE_MAX = 50_000;
+const PAUSE_MS = 1_000;
+
+/**
+ * Lets a list, a segment or typed addresses into the journey, in cohorts of up to 1,000. A batch, its counts and the cursor are
+ * one transaction, so whoever is killed leaves nobody out and lets nobody in twice.
+ * @throws AppError `conflict` when the journey is not published any more, `invalid` when list or segment are gone
+ */
+export async function enrollJob(work: JobWork<'enroll'>): Promise<Progress> {
+  const { tenant: { sql }, options, tell, nudgeOutbox } = work;
+  for (;;) {
+    work.goOn();
+    if (await isBusy(work)) return { complete: false, pauseMs: PAUSE_MS };
+    const batch = await settled(sql, (tx) => (options.emails === undefined ? enrollStaged(work, tx) : enrollTyped(work, tx)));
+    if (batch === 'collect') await stagePeople(work, options);
+    else if (batch === 'complete') return COMPLETE;
+    else {
+      await tell({ started: batch.cohorts, woken: [] });
+      if (batch.made > 0) nudgeOutbox();
+    }
+  }
+}
+
+async function isBusy({ tenant: { sql }, now }: JobWork<'enroll'>): Promise<boolean> {
+  const due = await sql.first<{ n: number }>(`select count(*)::int as n from (select 1 from enrollment where state = 'active' and due_at <= to_timestamp($1::float8 / 1000) limit $2) due`, [now(), DUE_MAX]);
+  return due!.n >= DUE_MAX;
+}
+
+interface Batch {
+  readonly cohorts: readonly CohortRef[];
+  readonly made: number;
+}
+
+async function enrollStaged(work: JobWork<'enroll'>, tx: Transaction): Promise<Batch | 'collect' | 'complete'> {
+  const job = await holdJob(tx, work.jobId);
+  if (job.total === null) return 'collect';
+  const ids = await stagedAfter(tx, work.jobId, job.cursor, COHORT_SIZE);
+  if (ids.length === 0) return job.done >= job.total ? 'complete' : 'collect';
+  const entered = await enterAll(work, tx, ids);
+  await noteBatch(tx, work.jobId, job, { cursor: ids.at(-1)!, done: ids.length, counts: countsOf(entered) });
+  return { cohorts: entered.cohorts, made: 0 };
+}
+
+async function enrollTyped(work: JobWork<'enroll'>, tx: Transaction): Promise<Batch | 'complete'> {
+  const job = await holdJob(tx, work.jobId);
+  // Read from the row: an address that was erased meanwhile is an empty text there.
+  const { emails } = (await tx.first<{ emails: string[] }>(`select options->'emails' as emails from journey_job where id = $1`, [work.jobId]))!;
+  if (job.total === null) await setTotal(tx, work.jobId, emails.length);
+  const typed = emails.slice(job.cursor, job.cursor + COHORT_SIZE);
+  if (typed.length === 0) return 'complete';
+  const earlier = new Set(emails.slice(0, job.cursor).map((text) => text.trim().toLowerCase()));
+  const addresses = new Map<string, EmailAddress>();
+  let invalid = 0;
+  for (const text of typed) {
+    const address = parseEmailAddress(text);
+    if ('problem' in address) invalid += 1;
+    else if (!earlier.has(text.trim().toLowerCase())) addresses.set(address.key, address);
+  }
+  const asked = [...addresses.values()];
+  const { idByKey, made } = await findOrMakeCustomers(tx, work.secrets, asked, work.options.createUnknown ? asked : []);
+  const entered = await enterAll(work, tx, [...idByKey.values()].sort((a, b) => a - b));
+  const counts = { ...countsOf(entered), invalid, created: made };
+  await noteBatch(tx, work.jobId, job, { cursor: job.cursor + typed.length, done: typed.length, counts: { ...counts, unknown: counts.unknown + asked.length - idByKey.size } });
+  return { cohorts: entered.cohorts, made };
+}
+
+async function enterAll(work: JobWork<'enroll'>, tx: Transaction, ids: readonly number[]): Promise<Entered> {
+  const entered = await enter(workIn(work, tx), work.journeyId, ids.map((customerId) => ({ customerId })));
+  if (entered === null) throw new AppError('conflict', 'The journey is not published any more. Whoever entered before is inside.');
+  return entered;
+}
+
+function countsOf({ enrolled, barred, suppressed, unknown }: Entered) {
+  return { enrolled, barred, suppressed, unknown };
+}
