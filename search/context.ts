@@ -1,4 +1,5 @@
 import { mentionsOf, type MailSource, type Rule, type RuleContext } from '#domain/segment/ast.ts';
+import { readJourneySources } from './journeys.ts';
 import type { SearchScope } from './scope.ts';
 import { liveIndex, type IndexVersion } from './versions.ts';
 
@@ -53,9 +54,7 @@ async function readSources(scope: Pick<SearchScope, 'sql'>, campaigns: readonly 
   if (wanted.length === 0) return sources;
   const rows = await scope.sql.rows<{ id: string; name: string; no: number }>('select id::text, name, mail_no as no from campaign where id = any($1::uuid[])', [wanted]);
   for (const { id, name, no } of rows) sources[id] = { kind: 'campaign', name, mails: [{ no }] };
-  const steps = await scope.sql.rows<{ id: string; mails: MailSource['mails'] }>(
-    `select ref_id::text as id, json_agg(json_strip_nulls(json_build_object('no', no, 'step', step_id)) order by no) as mails from mail where kind = 'journey' and ref_id = any($1::uuid[]) group by ref_id`, [wanted]);
-  for (const { id, mails } of steps) sources[id] = { kind: 'journey', name: 'journey', mails };
+  for (const { id, name, mails, steps } of await readJourneySources(scope.sql, wanted)) sources[id] = { kind: 'journey', name, mails, steps: Object.fromEntries(steps.map((step) => [step.id, step.name])) };
   return sources;
 }
 

@@ -13,6 +13,7 @@ import { loadConnection, secretPlace } from '../../../infra/mail/source.ts';
 import { tryConnection } from '../../../infra/mail/test-mail.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { toFieldErrors } from '../../http/problem.ts';
+import { JOURNEY_USES } from '../journeys/uses.ts';
 import { holdAll, nameTaken, namesOf, refuseInUse, type Use } from '../segments/uses.ts';
 import type { limits, warmUp } from './input.ts';
 import { toConnectionView } from './views.ts';
@@ -103,7 +104,7 @@ export function createConnectionService({ tenants, secrets, config, clock, gatew
       tenants.use(orgId, ({ sql }) => sql.transaction(async (tx) => {
         // Whoever begins to use it waits for this lock, and finds it gone.
         if ((await tx.first('select 1 as found from connection where id = $1 for update', [id])) === undefined) throw notFound('connection');
-        refuseInUse('connection', namesOf(await tx.rows<Pick<Use, 'name'> & { kind: 'campaign' | 'form' | 'connection' }>(USES, [id])), 'Disable it instead.');
+        refuseInUse('connection', namesOf(await tx.rows<Pick<Use, 'name'> & { kind: 'campaign' | 'journey' | 'form' | 'connection' }>(USES, [id])), 'Disable it instead.');
         await tx.run('delete from connection where id = $1', [id]);
       })),
 
@@ -135,6 +136,8 @@ select kind, name from (
   select 'campaign' as kind, c.id, c.name from campaign c cross join (select no from connection where id = $1) used
    where c.delivery @> jsonb_build_object('connections', jsonb_build_array(jsonb_build_object('id', $1::uuid)))
       or exists (select from slice s where s.mail_no = c.mail_no and s.connection_no = used.no) or exists (select from mail_count m where m.mail_no = c.mail_no and m.connection_no = used.no)
+  union all
+  select 'journey', id::uuid, name from (${JOURNEY_USES} and u.used = $1::text) journeys
   union all
   select 'form', id, name from sign_up_form where connection_id = $1
   union all

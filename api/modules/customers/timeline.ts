@@ -6,6 +6,7 @@ export const timelineGroups = {
   mail: ['sent', 'failed', 'skipped', 'in_doubt', 'delivered', 'opened', 'clicked', 'bounced', 'complained', 'unsubscribed'],
   profile: ['created', 'fields'],
   imports: ['imported'],
+  journeys: ['journey_entered', 'journey_goal', 'journey_completed', 'journey_left'],
   lists: ['list_added', 'list_removed', 'signed_up'],
   suppression: ['suppressed', 'unsuppressed'],
   events: ['custom'],
@@ -22,10 +23,10 @@ export const TimelineEntry = z.object({
   title: z.string(), detail: z.string().nullable(),
   /** Opened or clicked by a privacy proxy or scanner: shown, never counted. */
   machine: z.boolean(),
-  campaignId: z.string().optional(), listId: z.string().optional(), importId: z.string().optional(),
+  campaignId: z.string().optional(), journeyId: z.string().optional(), enrollmentId: z.int().optional(), listId: z.string().optional(), importId: z.string().optional(),
   /** Target of a click. */
   url: z.string().optional(),
-  /** Why a mail was not sent, an address suppressed; a code. */
+  /** Why a mail was not sent, an address suppressed, a journey left; a code. */
   reason: z.string().optional(),
   source: z.string().optional(),
   /** The server's words. */
@@ -49,7 +50,7 @@ export function readKinds(text: string | undefined): TimelineKind[] | null {
 
 export interface TimelineRecord {
   readonly at: Date; readonly kind: TimelineKind; readonly about: string | null; readonly machine: boolean;
-  readonly campaignId: string | null; readonly listId: string | null; readonly importId: string | null; readonly url: string | null;
+  readonly campaignId: string | null; readonly journeyId: string | null; readonly enrollmentId: number | null; readonly listId: string | null; readonly importId: string | null; readonly url: string | null;
   readonly reason: string | null; readonly source: string | null; readonly reply: string | null; readonly note: string | null; readonly actor: string | null;
   readonly changes: { field: string; from: string | number | null; to: string | number | null }[] | null;
   /** `at` in full (a Date drops the microseconds) and what tells apart two entries of one instant: the keyset. */
@@ -67,25 +68,34 @@ interface Branch {
   readonly columns?: Partial<Record<(typeof branchColumns)[number], string>>;
 }
 
-const branchColumns = ['about', 'machine', 'campaignId', 'listId', 'importId', 'url', 'reason', 'source', 'reply', 'note', 'actor', 'changes'] as const;
+const branchColumns = ['about', 'machine', 'campaignId', 'journeyId', 'enrollmentId', 'listId', 'importId', 'url', 'reason', 'source', 'reply', 'note', 'actor', 'changes'] as const;
 const columnTypes: Record<(typeof branchColumns)[number], string> = {
-  about: 'text', machine: 'boolean', campaignId: 'text', listId: 'text', importId: 'text', url: 'text', reason: 'text', source: 'text', reply: 'text', note: 'text', actor: 'text', changes: 'jsonb',
+  about: 'text', machine: 'boolean', campaignId: 'text', journeyId: 'text', enrollmentId: 'bigint', listId: 'text', importId: 'text', url: 'text', reason: 'text', source: 'text', reply: 'text', note: 'text', actor: 'text', changes: 'jsonb',
 };
 
-const campaign = { about: 'c.name', campaignId: 'c.id::text' };
+// A mail is of a campaign or of a step of a journey.
+const sourceOf = (row: string) => `left join campaign c on c.mail_no = ${row}.mail_no left join mail q on q.no = ${row}.mail_no and q.kind = 'journey' left join journey j on j.id = q.ref_id`;
+const source = { about: 'coalesce(c.name, j.name)', campaignId: 'c.id::text', journeyId: 'j.id::text' };
+const run = { about: 'j.name', journeyId: 'j.id::text', enrollmentId: 'n.id' };
 const branches: readonly Branch[] = [
   {
-    from: 'message m left join campaign c on c.mail_no = m.mail_no', at: 'm.ended_at', ref: `'m' || m.mail_no`, where: 'm.customer_id = $1 and m.state in (2, 3, 4, 5)',
+    from: `message m ${sourceOf('m')}`, at: 'm.ended_at', ref: `'m' || m.mail_no || '.' || m.ordinal`, where: 'm.customer_id = $1 and m.state in (2, 3, 4, 5)',
     kind: `case m.state when 2 then 'sent' when 3 then 'failed' when 4 then 'skipped' else 'in_doubt' end`,
-    columns: { ...campaign, reason: 'm.reason', reply: 'm.reply' },
+    columns: { ...source, enrollmentId: 'm.enrollment_id', reason: 'm.reason', reply: 'm.reply' },
   },
   {
-    from: 'event e left join campaign c on c.mail_no = e.mail_no left join link k on k.mail_no = e.mail_no and k.no = e.link_no', at: 'e.occurred_at', ref: `'e' || e.id`,
+    from: `event e ${sourceOf('e')} left join link k on k.mail_no = e.mail_no and k.no = e.link_no`, at: 'e.occurred_at', ref: `'e' || e.id`,
     where: `e.customer_id = $1 and e.type <> 'sent'`,
     kind: `case when e.type in ('delivered', 'opened', 'clicked', 'bounced', 'complained', 'unsubscribed') then e.type else 'custom' end`,
     columns: {
-      ...campaign, about: `coalesce(c.name, e.detail->>'name', e.type)`, machine: 'e.machine', url: 'k.url', reason: `coalesce(e.detail->>'class', e.detail->>'reason')`, source: 'e.source', reply: `e.detail->>'reply'`,
+      ...source, about: `coalesce(c.name, j.name, e.detail->>'name', e.type)`, machine: 'e.machine', url: 'k.url', reason: `coalesce(e.detail->>'class', e.detail->>'reason')`, source: 'e.source', reply: `e.detail->>'reply'`,
     },
+  },
+  { from: 'enrollment n join journey j on j.id = n.journey_id', at: 'n.entered_at', ref: `'n' || n.id`, where: 'n.customer_id = $1', kind: `'journey_entered'`, columns: run },
+  { from: 'enrollment n join journey j on j.id = n.journey_id', at: 'n.goal_at', ref: `'g' || n.id`, where: 'n.customer_id = $1', kind: `'journey_goal'`, columns: run },
+  {
+    from: 'enrollment n join journey j on j.id = n.journey_id', at: 'n.ended_at', ref: `'o' || n.id`, where: `n.customer_id = $1 and n.state <> 'active'`,
+    kind: `case n.state when 'completed' then 'journey_completed' else 'journey_left' end`, columns: { ...run, reason: 'n.reason' },
   },
   {
     from: 'customer u cross join unnest(u.imports) n(no) join import_job j on j.no = n.no', at: 'coalesce(j.ended_at, j.started_at, j.created_at)', ref: `'i' || j.no`, where: 'u.id = $1', kind: `'imported'`,
@@ -131,12 +141,12 @@ ${branches.map(({ from, at, kind, ref, where, columns = {} }) => `(
 
 const titles: Record<TimelineKind, string> = {
   sent: 'Mail sent', failed: 'Mail not sent', skipped: 'Mail skipped', in_doubt: 'Mail perhaps sent', delivered: 'Mail delivered', opened: 'Opened', clicked: 'Clicked', bounced: 'Bounced',
-  complained: 'Complained', unsubscribed: 'Unsubscribed', created: 'Customer created', fields: 'Fields changed', imported: 'Imported', list_added: 'Added to a list', list_removed: 'Removed from a list', signed_up: 'Signed up',
+  complained: 'Complained', unsubscribed: 'Unsubscribed', journey_entered: 'Entered a journey', journey_goal: 'Reached the goal of a journey', journey_completed: 'Completed a journey', journey_left: 'Left a journey', created: 'Customer created', fields: 'Fields changed', imported: 'Imported', list_added: 'Added to a list', list_removed: 'Removed from a list', signed_up: 'Signed up',
   suppressed: 'Suppressed', unsuppressed: 'Gets mail again', custom: 'Event',
 };
 
 export function toTimelineEntry(row: TimelineRecord): z.input<typeof TimelineEntry> {
-  const given = { campaignId: row.campaignId, listId: row.listId, importId: row.importId, url: row.url, reason: row.reason, source: row.source, reply: row.reply, note: row.note, actor: row.actor, changes: row.changes };
+  const given = { campaignId: row.campaignId, journeyId: row.journeyId, enrollmentId: row.enrollmentId, listId: row.listId, importId: row.importId, url: row.url, reason: row.reason, source: row.source, reply: row.reply, note: row.note, actor: row.actor, changes: row.changes };
   return {
     at: row.at.toISOString(), kind: row.kind, title: titles[row.kind], detail: row.url ?? row.about ?? row.reason ?? row.note, machine: row.machine,
     ...Object.fromEntries(Object.entries(given).filter(([, each]) => each !== null)),

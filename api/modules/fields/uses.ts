@@ -1,6 +1,7 @@
 import type { CustomField } from '#domain/customer/fields.ts';
 import { findField } from '#domain/segment/ast.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
+import { JOURNEY_USES } from '../journeys/uses.ts';
 import type { Use } from '../segments/uses.ts';
 
 interface Mention {
@@ -11,11 +12,11 @@ interface Mention {
   readonly names: readonly string[];
 }
 
-/** What uses which field, by number: conditions of segments, merge tags of campaigns that are not over, forms that ask for it, jobs that read or write it. */
+/** What uses which field, by number: conditions of segments, merge tags of campaigns that are not over and of templates, steps of journeys, forms that ask for it, jobs that read or write it. */
 export async function fieldUses(sql: Sql, catalogue: readonly CustomField[]): Promise<ReadonlyMap<number, readonly Use[]>> {
   const uses = new Map<number, Use[]>();
   for (const { kind, id, name, names } of await sql.rows<Mention>(MENTIONS)) {
-    const keys = kind === 'campaign' ? names.flatMap(mergedKeys) : names;
+    const keys = kind === 'campaign' || kind === 'template' ? names.flatMap(mergedKeys) : names;
     for (const no of new Set(keys.flatMap((key) => customNo(key, catalogue)))) uses.set(no, [...(uses.get(no) ?? []), { kind, id, name }]);
   }
   return uses;
@@ -35,6 +36,10 @@ select 'segment' as kind, id::text, name, names from (
 ) segments
 union all
 select 'campaign', id::text, name, merge_tags from campaign where state in ('draft', 'scheduled', 'running', 'paused') and merge_tags <> '{}'
+union all
+select 'template', id::text, name, merge_tags(subject || ' ' || preheader || ' ' || html || ' ' || text) from template where position('custom.' in subject || preheader || html || text) > 0
+union all
+select 'journey', id, name, array_agg(used) from (${JOURNEY_USES} and u.used like 'custom.%') journeys group by id, name
 union all
 select 'import', id::text, file_name, array(select replace(value->>'target', 'custom:', 'custom.') from jsonb_array_elements(case when jsonb_typeof(options->'columns') = 'array' then options->'columns' else '[]' end) where value->>'target' like 'custom:%') from import_job
  where state in ('queued', 'validating', 'running')

@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { Simulation } from '#domain/journey/simulate.ts';
+import type { Sql } from '../../../infra/db/sql.ts';
 import type { EnrollOptions, JobAction, JobOptions } from '../../../infra/journeys/jobs.ts';
 import type { DryRunView, JobView, jobStates } from './job-views.ts';
 
@@ -40,4 +42,26 @@ function sourceOf({ list, segment, addresses = 0 }: Pick<EnrollOptions, 'list' |
   if (list !== undefined) return `list “${list.name}”`;
   if (segment !== undefined) return `segment “${segment.name}”`;
   return addresses === 1 ? 'one address' : `${addresses.toLocaleString('en-US')} addresses`;
+}
+
+/** What a dry run keeps in its row: people by their ids. */
+type DryRunResult = Simulation & { readonly rates: { readonly opened: number; readonly clicked: number; readonly given: boolean } };
+
+/** @returns null before anybody was tried */
+export async function toDryRunView(sql: Pick<Sql, 'rows'>, result: Record<string, unknown> | null): Promise<z.input<typeof DryRunView> | null> {
+  if (result === null) return null;
+  const simulation = result as unknown as DryRunResult;
+  const shown = simulation.steps.flatMap(({ ports }) => ports.flatMap(({ examples }) => examples.map((example) => example.customerId)));
+  const emails = new Map((await sql.rows<{ id: number; email: string }>('select id, email from customer where id = any($1::bigint[])', [[...new Set(shown)]])).map((row) => [row.id, row.email]));
+  const { people, suppressed, completed, active, goals } = simulation;
+  return {
+    people, suppressed, completed, active, goals, exited: { ...simulation.exited }, rates: { ...simulation.rates }, mails: simulation.mails.map(({ day, mails }) => ({ day, mails })),
+    steps: simulation.steps.map((step) => ({
+      node: step.node, people: step.people,
+      ports: step.ports.map((port) => ({
+        port: port.port, people: port.people, assumed: port.assumed,
+        examples: port.examples.map(({ customerId, because }) => ({ customerId, email: emails.get(customerId) ?? null, because })),
+      })),
+    })),
+  };
 }

@@ -7,9 +7,9 @@ export const jobStates = ['queued', 'running', 'completed', 'failed', 'cancelled
 
 /** What a dry run found: nobody was mailed, nothing was changed. */
 export const DryRunView = z.object({
-  /** People it was tried with. */
-  people: z.int(),
-  /** Percent of sent mails that were assumed to be opened and clicked; `assumed`: not the last 90 days' own, but given or a default. */
+  /** People it was tried with; who gets no mail and would not have entered is not among them. */
+  people: z.int(), suppressed: z.int(),
+  /** Percent of sent mails that were assumed to be opened and clicked; given: not those of the last 90 days. */
   rates: z.object({ opened: z.number(), clicked: z.number(), given: z.boolean() }),
   steps: z.array(z.object({
     node: z.string(), people: z.int(),
@@ -23,7 +23,8 @@ export const DryRunView = z.object({
   })),
   /** Mails by day, in the organization's zone. */
   mails: z.array(z.object({ day: z.string(), mails: z.int() })),
-  completed: z.int(), active: z.int(), exited: z.record(z.string(), z.int()),
+  /** What became of them; active: still inside a year from now. */
+  completed: z.int(), active: z.int(), exited: z.record(z.string(), z.int()), goals: z.int(),
 }).meta({ id: 'JourneyDryRun' });
 
 export const JobView = z.object({

@@ -7,6 +7,7 @@ import type { Sql, Transaction } from '../../../infra/db/sql.ts';
 import { queueJob, type Named } from '../../../infra/journeys/jobs.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import type { DryRun, Enroll } from './input.ts';
+import { checkJourney, toFieldErrors } from './checks.ts';
 import { toDryRunView, toJobView, type JobRecord } from './job-record.ts';
 import { movingTo } from './moving.ts';
 import { readVersionGraph } from './queries.ts';
@@ -21,7 +22,7 @@ select id, action, state, problem, total, done, options, result, created_by as "
 const DRY_RUN_DAYS = 30;
 
 /** Long work on a journey: written down here, done by its control workflow, one after the other. */
-export function createJourneyJobs({ tenants, gateway, logger }: Pick<Container, 'tenants' | 'gateway' | 'logger'>, reader: JourneyReader) {
+export function createJourneyJobs({ tenants, gateway, clock }: Pick<Container, 'tenants' | 'gateway' | 'clock'>, reader: JourneyReader) {
   async function find(sql: Sql, journeyId: string, jobId: string) {
     const record = await sql.first<JobRecord>(`${JOBS} where journey_id = $1 and id = $2`, [journeyId, jobId]);
     if (record === undefined) throw notFound('job');
@@ -31,8 +32,8 @@ export function createJourneyJobs({ tenants, gateway, logger }: Pick<Container, 
   /** Queues work and has it begun. @returns the job as it stands */
   async function begin(orgId: string, journeyId: string, queue: (tx: Transaction) => Promise<string>) {
     const view = await tenants.use(orgId, async ({ sql }) => find(sql, journeyId, await sql.transaction(queue)));
-    // The row says what is to be done: without this nudge the sweep begins it within a minute.
-    await gateway.nudgeJourney({ orgId, journeyId }).catch((error: unknown) => logger.warn({ err: error, orgId, journeyId }, 'work on a journey waits for the sweep'));
+    // The row says what is to be done: should this nudge be lost, the sweep begins it within a minute.
+    gateway.nudgeJourney({ orgId, journeyId });
     return view;
   }
 
@@ -61,18 +62,29 @@ export function createJourneyJobs({ tenants, gateway, logger }: Pick<Container, 
       return queueJob(tx, { journeyId: id, action: 'enroll', options: { ...source, createUnknown }, by: actor });
     }),
 
-    /** Tries the draft with people; nothing is sent or changed. @throws AppError `invalid` when it is not said or known whom */
-    dryRun: (orgId: string, id: string, { listId, segmentId, days, rates }: DryRun, actor: string) => begin(orgId, id, async (tx) => {
-      await reader.find(tx, id);
-      const draft = await tx.first<{ graph: Graph }>('select draft as graph from journey where id = $1 and draft is not null', [id]);
-      if (draft === undefined) throw new AppError('conflict', 'There is no draft to try. Create one first.');
-      if ([listId, segmentId, days].filter((each) => each !== undefined).length > 1) throw refuse('listId', 'Choose one: a list, a segment, or a number of days.');
-      const { trigger } = (draft.graph.nodes.find((node) => node.kind === 'entry')?.config ?? {}) as Partial<EntryConfig>;
-      const isNamed = listId !== undefined || segmentId !== undefined;
-      if (!isNamed && (trigger === undefined || trigger.kind === 'manual')) throw refuse('listId', 'Nobody enters this journey by herself. Choose a list or a segment to try it with.');
-      const source = isNamed ? await sourceOf(tx, { listId, segmentId }) : { days: days ?? DRY_RUN_DAYS };
-      return queueJob(tx, { journeyId: id, action: 'dry_run', options: { ...source, ...(rates === undefined ? {} : { rates }) }, by: actor });
-    }),
+    /**
+     * Tries the draft, or the live version where there is none, with people; nothing is sent or changed. Mails may be unfinished.
+     * @throws AppError `invalid` when it is not said whom, or steps that decide are unfinished, naming each
+     */
+    async dryRun(orgId: string, id: string, { listId, segmentId, days, rates }: DryRun, actor: string) {
+      await tenants.use(orgId, async (tenant) => {
+        const { wasPublished } = await reader.find(tenant.sql, id);
+        if ([listId, segmentId, days].filter((each) => each !== undefined).length > 1) throw refuse('listId', 'Choose one: a list, a segment, or a number of days.');
+        const row = await tenant.sql.first<{ graph: Graph | null }>('select coalesce(draft, (select graph from journey_version v where v.journey_id = j.id and v.no = j.active_version)) as graph from journey j where id = $1', [id]);
+        const graph = row?.graph ?? null;
+        if (graph === null) throw new AppError('conflict', 'There is nothing to try: this journey has no draft and no live version.');
+        const { trigger } = (graph.nodes.find((node) => node.kind === 'entry')?.config ?? {}) as Partial<EntryConfig>;
+        const isHidden = trigger === undefined || (trigger.kind === 'manual' && !wasPublished);
+        if (listId === undefined && segmentId === undefined && isHidden) throw refuse('listId', 'Nobody has entered this journey by its trigger. Choose a list or a segment to try it with.');
+        const kinds = new Map(graph.nodes.map((node) => [node.id, node.kind]));
+        const unfinished = (await checkJourney(tenant, graph, clock.now())).filter(({ node, severity }) => severity === 'error' && !['send', 'webhook', 'entry'].includes(kinds.get(node) ?? ''));
+        if (unfinished.length > 0) throw new AppError('invalid', 'These steps must be finished before the journey can be tried.', toFieldErrors(unfinished));
+      });
+      return begin(orgId, id, async (tx) => {
+        const source = listId !== undefined || segmentId !== undefined ? await sourceOf(tx, { listId, segmentId }) : { days: days ?? DRY_RUN_DAYS };
+        return queueJob(tx, { journeyId: id, action: 'dry_run', options: { ...source, ...(rates === undefined ? {} : { rates }) }, by: actor });
+      });
+    },
 
     /** Moves people to the live version where their step still exists, or only counts them. @throws AppError `conflict` when there is no live version or nobody to move */
     migrate: async (orgId: string, id: string, { from = null, dryRun }: { readonly from?: number | undefined | null; readonly dryRun: boolean }, actor: string) => {

@@ -14,7 +14,7 @@ export type JourneyCommand = Exclude<JourneyMove, 'publish'>;
 export type JourneyLifecycle = ReturnType<typeof createJourneyLifecycle>;
 
 /** Pause, resume, archive and back. The row's state rules at once: whoever moves, enters or sends asks it; what takes longer is a job. */
-export function createJourneyLifecycle({ tenants, gateway, logger }: Pick<Container, 'tenants' | 'gateway' | 'logger'>, reader: JourneyReader) {
+export function createJourneyLifecycle({ tenants, gateway }: Pick<Container, 'tenants' | 'gateway'>, reader: JourneyReader) {
   return {
     /** @throws AppError `conflict` where the lifecycle does not allow it */
     async command(orgId: string, role: Role, id: string, move: JourneyCommand, actor: string) {
@@ -31,8 +31,8 @@ export function createJourneyLifecycle({ tenants, gateway, logger }: Pick<Contai
         });
         return { view: await reader.view(sql, await reader.find(sql, id), role), hasWork };
       });
-      // The row says what is to be done: without this nudge the sweep begins it within a minute.
-      if (hasWork) await gateway.nudgeJourney({ orgId, journeyId: id }).catch((error: unknown) => logger.warn({ err: error, orgId, journeyId: id }, 'work on a journey waits for the sweep'));
+      // The row says what is to be done: should this nudge be lost, the sweep begins it within a minute.
+      if (hasWork) gateway.nudgeJourney({ orgId, journeyId: id });
       return view;
     },
   };

@@ -21,7 +21,7 @@ export interface Publishing {
 export type JourneyPublisher = ReturnType<typeof createJourneyPublisher>;
 
 /** Makes drafts live: from then on the version never changes, and its people come and go by it. */
-export function createJourneyPublisher({ tenants, gateway, clock, logger }: Pick<Container, 'tenants' | 'gateway' | 'clock' | 'logger'>, reader: JourneyReader) {
+export function createJourneyPublisher({ tenants, gateway, clock }: Pick<Container, 'tenants' | 'gateway' | 'clock'>, reader: JourneyReader) {
   return {
     /**
      * Validates everything together, keeps the draft as a numbered version with its mails and links, and arms its trigger; all
@@ -54,8 +54,8 @@ export function createJourneyPublisher({ tenants, gateway, clock, logger }: Pick
         });
         return { view: await reader.view(sql, await reader.find(sql, id), role), jobs };
       });
-      // The row says what is to be done: without this nudge the sweep begins it within a minute.
-      if (jobs.length > 0) await gateway.nudgeJourney({ orgId, journeyId: id }).catch((error: unknown) => logger.warn({ err: error, orgId, journeyId: id }, 'work on a journey waits for the sweep'));
+      // The row says what is to be done: should this nudge be lost, the sweep begins it within a minute.
+      if (jobs.length > 0) gateway.nudgeJourney({ orgId, journeyId: id });
       return view;
     },
   };

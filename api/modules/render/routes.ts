@@ -13,6 +13,8 @@ export const renderRoutes = [
       subject: line(250), preheader: line(250), fromName: line(150), html: line(CONTENT_LIMIT), text: line(CONTENT_LIMIT),
       /** Whose name, UTM and choices it has; parts that are left out are taken from it. */
       campaignId: z.uuid().optional(),
+      /** Instead of a campaign: a journey and one of its send steps, as the draft has it, else the live version. */
+      journeyId: z.uuid().optional(), step: z.string().max(40).optional(),
       /** Label of an A/B variant of the campaign. */
       variant: z.string().regex(/^[A-Z]$/, 'Expected the label of a variant, like A.').optional(),
       /** Without one the sample person. */

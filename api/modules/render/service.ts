@@ -2,9 +2,11 @@ import { variantLabel } from '#domain/campaign/experiment.ts';
 import { compileLinkTarget } from '#domain/content/link-target.ts';
 import { completeUtm } from '#domain/content/links.ts';
 import { mailParts, readPart, type MailContent } from '#domain/content/parts.ts';
+import { findNode, type Graph } from '#domain/journey/graph.ts';
 import { refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import { compileMail, fieldsOf, type MailSource } from '../../../infra/mail/content.ts';
+import { journeySource } from '../../../infra/mail/journey-source.ts';
 import { checkWritten, toHtml } from '../../../infra/mail/mjml.ts';
 import { loadPerson } from '../../../infra/mail/person.ts';
 import { readMail } from '../../../infra/mail/source.ts';
@@ -13,6 +15,8 @@ import type { Tenant } from '../../../infra/tenancy/registry.ts';
 
 export interface RenderInput extends Partial<Record<keyof MailContent, string | undefined>> {
   readonly campaignId?: string | undefined;
+  readonly journeyId?: string | undefined;
+  readonly step?: string | undefined;
   readonly variant?: string | undefined;
   readonly customerId?: number | undefined;
   readonly seed?: number | undefined;
@@ -35,11 +39,22 @@ export function createRenderService({ tenants, config, secrets, clock }: Contain
     return source;
   }
 
+  /** A step that is not saved yet has nothing but what is given of it. @throws AppError `invalid` when the journey does not exist */
+  async function stepOf(tenant: Tenant, { campaignId, journeyId, step = '' }: RenderInput): Promise<MailSource | undefined> {
+    if (journeyId === undefined) return undefined;
+    if (campaignId !== undefined) throw refuse('journeyId', 'Choose a campaign or a journey, not both.');
+    const journey = await tenant.sql.first<{ name: string; slug: string; graph: Graph | null }>(
+      'select name, slug, coalesce(draft, (select graph from journey_version v where v.journey_id = j.id and v.no = j.active_version)) as graph from journey j where id = $1', [journeyId]);
+    if (journey === undefined) throw refuse('journeyId', 'This journey does not exist.');
+    const node = journey.graph === null ? undefined : findNode(journey.graph, step);
+    return journeySource(tenant, 0, journey, node?.kind === 'send' ? node : { id: step, kind: 'send', name: step, config: {}, x: 0, y: 0 });
+  }
+
   return {
     render: (orgId: string, input: RenderInput) =>
       tenants.use(orgId, async (tenant) => {
         const { org, sql } = tenant;
-        const stored = await campaignOf(tenant, input);
+        const stored = (await campaignOf(tenant, input)) ?? (await stepOf(tenant, input));
         const person = await loadPerson(sql, input.customerId);
         const customFields = await sql.rows<{ key: string }>('select key from custom_field where not removing');
         const content = Object.fromEntries(mailParts.map((part) => [part, input[part] ?? stored?.[part] ?? ''])) as unknown as MailContent;
@@ -54,7 +69,7 @@ export function createRenderService({ tenants, config, secrets, clock }: Contain
         const mail = compileMail(source, { ids, baseUrl: config.FERMATA_BASE_URL, preview: true });
         const fields = fieldsOf(person.row, mail.paths);
         const shown = mail.show({ ordinal: 0, customerId: input.seed ?? person.customerId, email: String(person.row['email']), fields }, clock.now());
-        const { errors, warnings, paths } = await checkWritten(content, { customKeys: new Set(customFields.map((field) => field.key)), at: 'save' });
+        const { errors, warnings, paths } = await checkWritten(content, { customKeys: new Set(customFields.map((field) => field.key)), at: 'save', of: input.journeyId === undefined ? 'campaign' : 'journey' });
         return {
           ...shown,
           problems: [...errors.map((problem) => ({ ...problem, severity: 'error' as const })), ...warnings.map((problem) => ({ ...problem, severity: 'warning' as const }))],

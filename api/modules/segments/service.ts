@@ -14,6 +14,7 @@ import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { readCatalogue } from '../../../search/catalogue.ts';
 import { readRuleContext } from '../../../search/context.ts';
 import { readCustomer } from '../../../search/customer.ts';
+import { readJourneySources } from '../../../search/journeys.ts';
 import { sampleRule } from '../../../search/population.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import type { CustomerService } from '../customers/service.ts';
@@ -151,7 +152,10 @@ export function createSegmentService({ tenants, gateway }: Pick<Container, 'tena
     }),
 
     /** Names of custom events that have arrived, for those who build rules. */
-    choices: (orgId: string) => tenants.use(orgId, async ({ sql }) => ({ customEvents: (await sql.rows<{ name: string }>('select name from custom_event order by lower(name), name limit 1000')).map((row) => row.name) })),
+    choices: (orgId: string) => tenants.use(orgId, async ({ sql }) => ({
+      customEvents: (await sql.rows<{ name: string }>('select name from custom_event order by lower(name), name limit 1000')).map((row) => row.name),
+      journeys: (await readJourneySources(sql, null)).map(({ id, name, steps }) => ({ id, name, steps: [...steps] })),
+    })),
   };
 }
 

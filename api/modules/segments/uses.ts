@@ -1,20 +1,25 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { AppError } from '#domain/shared/errors.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
+import { JOURNEY_USES } from '../journeys/uses.ts';
 
-/** Something that would break or change if a list or segment were gone. */
+/** Something that would break or change if a list, segment or field were gone. */
 export interface Use {
-  readonly kind: 'campaign' | 'segment' | 'import' | 'export' | 'bulk' | 'form';
+  readonly kind: 'campaign' | 'journey' | 'segment' | 'import' | 'export' | 'bulk' | 'form' | 'template';
   readonly id: string;
   readonly name: string;
 }
 
-/** Campaigns that may still be sent to it, segments that ask for it, imports into it, forms that fill it, exports and bulk actions that have not read it to the end. */
+/** Campaigns that may still be sent to it, journeys whose draft, live version or people need it or that are to take it in, segments that ask for it, imports into it, forms that fill it, exports and bulk actions that have not read it to the end. */
 const USES = /* sql */ `
 select * from (
   select t ->> 'id' as used, 'campaign' as kind, c.id::text as id, c.name
     from campaign c cross join lateral jsonb_array_elements(c.targets) t
    where t ->> 'kind' = $1 and c.state not in ('completed', 'failed', 'cancelled')
+  union
+  select used, 'journey', id, name from (${JOURNEY_USES}) journeys
+  union
+  select coalesce(w.options #>> '{list,id}', w.options #>> '{segment,id}'), 'journey', j.id::text, j.name from journey_job w join journey j on j.id = w.journey_id where w.state in ('queued', 'running')
   union
   select m #>> '{}', 'segment', s.id::text, s.name from segment s cross join lateral jsonb_path_query(s.rule, ('$.**.' || $1)::jsonpath) m
   union
@@ -36,7 +41,7 @@ export async function usesByIds(sql: Pick<Sql, 'rows'>, kind: 'list' | 'segment'
 }
 
 const SHOWN = 20;
-const words: Record<Use['kind'] | 'connection', string> = { campaign: 'campaign', segment: 'segment', import: 'import', export: 'export', bulk: 'bulk action', form: 'form', connection: 'connection' };
+const words: Record<Use['kind'] | 'connection', string> = { campaign: 'campaign', journey: 'journey', segment: 'segment', import: 'import', export: 'export', bulk: 'bulk action', form: 'form', template: 'template', connection: 'connection' };
 
 /** Names of what uses a list or segment, for a sentence. */
 export async function usesOf(sql: Pick<Sql, 'rows'>, kind: 'list' | 'segment', id: string): Promise<string[]> {

@@ -20,7 +20,7 @@ const RuleView = z.object({
   get parts() { return z.array(z.union([RuleView, ConditionView, ListConditionView, SegmentConditionView, EventConditionView])); },
 }).meta({ id: 'Rule' });
 
-export const UseView = z.object({ kind: z.enum(['campaign', 'segment', 'import', 'export', 'bulk', 'form']), id: z.string(), name: z.string() }).meta({ id: 'Use' });
+export const UseView = z.object({ kind: z.enum(['campaign', 'journey', 'segment', 'import', 'export', 'bulk', 'form', 'template']), id: z.string(), name: z.string() }).meta({ id: 'Use' });
 
 /** A segment in a list: its rule in words, cut where a row ends anyway, without the tree. */
 export const SegmentRowView = z.object({
@@ -45,7 +45,11 @@ export const PartView = z.object({
 export const ExplanationView = z.object({ customer: z.object({ id: z.number().int(), email: z.string(), mailable: z.boolean() }), matches: z.boolean(), tree: PartView });
 
 /** What conditions can be about beside fields, lists and segments. */
-export const ChoicesView = z.object({ customEvents: z.array(z.string()) });
+export const ChoicesView = z.object({
+  customEvents: z.array(z.string()),
+  /** Journeys that were published, with the steps of all their versions that send mail. */
+  journeys: z.array(z.object({ id: z.string(), name: z.string(), steps: z.array(z.object({ id: z.string(), name: z.string() })) })),
+});
 
 const ROW_SENTENCE = 400;
 

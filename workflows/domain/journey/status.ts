@@ -54,7 +54,7 @@ export function allowedJourneyActions({ state, hasDraft, isLive, wasPublished }:
     unarchive: may('unarchive'),
     enroll: publishes && state === 'published',
     move_people: publishes && (state === 'published' || state === 'paused'),
-    dry_run: edits && hasDraft && state !== 'archived',
+    dry_run: edits && (hasDraft || isLive) && state !== 'archived',
     duplicate: edits,
     delete: allows(role, 'journeys.delete') && (!wasPublished || state === 'archived'),
   };

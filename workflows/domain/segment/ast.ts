@@ -84,6 +84,8 @@ export interface MailSource {
   readonly name: string;
   /** With their send step, if they have one. */
   readonly mails: readonly { readonly no: number; readonly step?: string }[];
+  /** Names of a journey's send steps, by id. */
+  readonly steps?: Readonly<Record<string, string>>;
 }
 
 /** A field of a condition, found. */

@@ -63,7 +63,10 @@ function sayEvent(condition: EventCondition, context: RuleContext): string {
 function sayMail(condition: EventCondition, context: RuleContext, isDone: boolean): string {
   if (condition.event === 'custom') return `“${condition.name}”`;
   if (condition.campaign !== undefined) return `the campaign ${named(context.sources[condition.campaign]?.name, 'campaign')}`;
-  if (condition.journey !== undefined) return `${condition.step === undefined ? '' : `step “${condition.step}” of `}the journey ${named(context.sources[condition.journey]?.name, 'journey')}`;
+  if (condition.journey !== undefined) {
+    const journey = context.sources[condition.journey];
+    return `${condition.step === undefined ? '' : `step ${named(journey?.steps?.[condition.step], 'step')} of `}the journey ${named(journey?.name, 'journey')}`;
+  }
   return isDone ? 'a mail' : 'any mail';
 }
 

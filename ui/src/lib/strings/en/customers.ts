@@ -85,7 +85,7 @@ export const why = {
 export const timeline = {
   title: 'Timeline',
   kinds: 'Kinds of events',
-  groups: { '': 'Everything', mail: 'Mail', events: 'Events', lists: 'Lists', profile: 'Profile', imports: 'Imports', suppression: 'Suppression' },
+  groups: { '': 'Everything', mail: 'Mail', journeys: 'Journeys', events: 'Events', lists: 'Lists', profile: 'Profile', imports: 'Imports', suppression: 'Suppression' },
   empty: 'Nothing has happened yet. Mail, opens, clicks and list changes appear here.',
   emptyKind: 'Nothing of this kind has happened.',
   machine: 'machine',
@@ -95,7 +95,7 @@ export const timeline = {
   agreedTo: 'Agreed to:',
   titles: {
     sent: 'Mail sent', failed: 'Mail not sent', skipped: 'Mail skipped', in_doubt: 'Mail perhaps sent', delivered: 'Mail delivered', opened: 'Opened', clicked: 'Clicked', bounced: 'Bounced',
-    complained: 'Complained', unsubscribed: 'Unsubscribed', created: 'Customer created', fields: 'Fields changed', imported: 'Imported', list_added: 'Added to a list', list_removed: 'Removed from a list', signed_up: 'Signed up',
+    complained: 'Complained', unsubscribed: 'Unsubscribed', journey_entered: 'Entered a journey', journey_goal: 'Reached the goal of a journey', journey_completed: 'Completed a journey', journey_left: 'Left a journey', created: 'Customer created', fields: 'Fields changed', imported: 'Imported', list_added: 'Added to a list', list_removed: 'Removed from a list', signed_up: 'Signed up',
     suppressed: 'Suppressed', unsuppressed: 'Gets mail again', custom: 'Event',
   } as Record<string, string>,
 };
@@ -171,7 +171,7 @@ export const uses = {
   none: 'Not used',
   more: (first: string, others: number) => `${first} and ${others} more`,
   title: (size: number) => plural(size, 'use', 'uses'),
-  kinds: { campaign: 'Campaign', segment: 'Segment', import: 'Import', export: 'Export', bulk: 'Action', form: 'Form' } as Record<string, string>,
+  kinds: { campaign: 'Campaign', journey: 'Journey', segment: 'Segment', import: 'Import', export: 'Export', bulk: 'Action', form: 'Form', template: 'Template' } as Record<string, string>,
 };
 
 export const fields = {
