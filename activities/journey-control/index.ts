@@ -13,6 +13,7 @@ import { dryRunJob } from './dry-run.ts';
 import { enrollJob } from './enroll.ts';
 import type { JobWork, Progress } from './job.ts';
 import { migrateJob, undoJob } from './migrate.ts';
+import { removeJob } from './remove.ts';
 import { resumeJob } from './resume.ts';
 import { passSegments } from './segments.ts';
 
@@ -21,10 +22,10 @@ export type JourneyControlActivities = ReturnType<typeof createJourneyControlAct
 /** Searching waits for the index as long as it takes: the heartbeat goes by the clock. */
 const HEARTBEAT_MS = 2_000;
 
-const workers: { readonly [A in JobAction]: (work: JobWork<A>) => Promise<Progress> } = { enroll: enrollJob, migrate: migrateJob, undo: undoJob, archive: archiveJob, resume: resumeJob, dry_run: dryRunJob };
+const workers: { readonly [A in JobAction]: (work: JobWork<A>) => Promise<Progress> } = { enroll: enrollJob, migrate: migrateJob, undo: undoJob, archive: archiveJob, resume: resumeJob, dry_run: dryRunJob, remove: removeJob };
 
 /** As Temporal's web UI names the work. */
-const titles: Readonly<Record<JobAction, string>> = { enroll: 'Enroll people', migrate: 'Move people to a version', undo: 'Move people back', archive: 'End active runs', resume: 'Resume', dry_run: 'Dry run' };
+const titles: Readonly<Record<JobAction, string>> = { enroll: 'Enroll people', migrate: 'Move people to a version', undo: 'Move people back', archive: 'End active runs', resume: 'Resume', dry_run: 'Dry run', remove: 'Remove the journey' };
 
 /** @param isStopping whether the process drains: what runs then fails retryably and goes on elsewhere */
 export function createJourneyControlActivities({ tenants, gateway, secrets, logger }: Pick<Container, 'tenants' | 'gateway' | 'secrets' | 'logger'>, isStopping: () => boolean) {

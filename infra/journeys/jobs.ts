@@ -47,6 +47,7 @@ export interface JobOptions {
   readonly archive: Readonly<Record<string, never>>;
   readonly resume: Readonly<Record<string, never>>;
   readonly dry_run: DryRunOptions;
+  readonly remove: Readonly<Record<string, never>>;
 }
 
 export type JobAction = keyof JobOptions;

@@ -35,6 +35,7 @@ function aboutOf({ action, options }: JobRecord): string {
     case 'undo': return 'the last move of people';
     case 'archive': return 'everybody in the journey';
     case 'resume': return 'whose time came while it was paused';
+    case 'remove': return 'the journey';
   }
 }
 

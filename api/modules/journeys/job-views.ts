@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** Long work on a journey: one at a time, by its control workflow. */
 
-export const jobActions = ['enroll', 'migrate', 'undo', 'archive', 'resume', 'dry_run'] as const;
+export const jobActions = ['enroll', 'migrate', 'undo', 'archive', 'resume', 'dry_run', 'remove'] as const;
 export const jobStates = ['queued', 'running', 'completed', 'failed', 'cancelled'] as const;
 
 /** What a dry run found: nobody was mailed, nothing was changed. */

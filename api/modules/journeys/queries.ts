@@ -16,7 +16,7 @@ export interface JourneyRecord {
   readonly version: number; readonly createdBy: string; readonly createdAt: Date; readonly updatedAt: Date; readonly archivedAt: Date | null;
 }
 
-/** Journeys `j` with their counters: sums of `enrollment_count`, people are never scanned. */
+/** Journeys `j` that are not being deleted, with their counters: sums of `enrollment_count`, people are never scanned. */
 export const JOURNEY_ROWS = /* sql */ `
 select j.id, j.name, j.slug, j.state, j.draft is not null as "hasDraft", j.draft_version as "draftVersion", j.draft_changed_at as "draftChangedAt",
   j.active_version as "activeVersion", v.published_at as "publishedAt", v.published_by as "publishedBy", v.note, exists (select from journey_version w where w.journey_id = j.id) as "wasPublished",
@@ -26,10 +26,11 @@ select j.id, j.name, j.slug, j.state, j.draft is not null as "hasDraft", j.draft
 from journey j left join journey_version v on v.journey_id = j.id and v.no = j.active_version
 cross join lateral (
   select coalesce(sum(c.n) filter (where c.state = 'active'), 0)::int as active, coalesce(sum(c.n) filter (where c.state <> 'goal'), 0)::int as enrolled, coalesce(sum(c.n) filter (where c.state = 'goal'), 0)::int as goals
-    from enrollment_count c where c.journey_id = j.id) n`;
+    from enrollment_count c where c.journey_id = j.id) n
+where not j.removing`;
 
 export function findJourney(sql: Pick<Sql, 'first'>, id: string): Promise<JourneyRecord | undefined> {
-  return sql.first<JourneyRecord>(`${JOURNEY_ROWS} where j.id = $1`, [id]);
+  return sql.first<JourneyRecord>(`${JOURNEY_ROWS} and j.id = $1`, [id]);
 }
 
 /** The graph of a version as it is stored, secrets sealed. */

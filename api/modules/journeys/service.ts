@@ -6,6 +6,7 @@ import { AppError, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Transaction } from '../../../infra/db/sql.ts';
 import { newId } from '../../../infra/ids.ts';
+import { queueJob } from '../../../infra/journeys/jobs.ts';
 import { moveSecrets } from '../../../infra/journeys/secrets.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { refuseInUse } from '../segments/uses.ts';
@@ -16,9 +17,11 @@ import { DRAFT, JOURNEY_USES, noteUses } from './uses.ts';
 export type JourneyService = ReturnType<typeof createJourneyService>;
 
 const NAME_MAX = 150;
+/** More runs than this are taken away by a job. */
+const REMOVED_AT_ONCE = 1_000;
 
 /** Journeys as people begin, name, copy, file and look at them. Their steps are the drafts' business, their state the lifecycle's. */
-export function createJourneyService({ tenants, secrets }: Pick<Container, 'tenants' | 'secrets'>, reader: JourneyReader) {
+export function createJourneyService({ tenants, secrets, gateway }: Pick<Container, 'tenants' | 'secrets' | 'gateway'>, reader: JourneyReader) {
   async function insert(tx: Transaction, name: string, createdBy: string, draft: (id: string) => Graph): Promise<string> {
     const id = newId();
     const graph = draft(id);
@@ -35,13 +38,13 @@ export function createJourneyService({ tenants, secrets }: Pick<Container, 'tena
         const pattern = query.search === undefined || query.search === '' ? null : `%${query.search.replaceAll(/[\\%_]/g, '\\$&')}%`;
         const filter = [query.state ?? null, pattern, query.archived ?? false];
         const rows = await sql.rows<JourneyRecord & { key: string }>(
-          `select q.*, q."createdAt"::text as key from (${JOURNEY_ROWS} where ${where} and ($4::text is null or (j.created_at, j.id) < ($4::timestamptz, $5::uuid))) q order by q."createdAt" desc, q.id desc limit $6`,
+          `select q.*, q."createdAt"::text as key from (${JOURNEY_ROWS} and ${where} and ($4::text is null or (j.created_at, j.id) < ($4::timestamptz, $5::uuid))) q order by q."createdAt" desc, q.id desc limit $6`,
           [...filter, at?.[0] ?? null, at?.[1] ?? null, query.limit + 1],
         );
         const page = toPage(rows, query.limit, (row) => [row.key, row.id], (row) => row);
         const shown = { ...page, data: await reader.rows(sql, page.data, role) };
         if (query.count !== true) return shown;
-        const counted = await sql.first<{ count: number }>(`select count(*)::int as count from journey j where ${where}`, filter);
+        const counted = await sql.first<{ count: number }>(`select count(*)::int as count from journey j where not j.removing and ${where}`, filter);
         return { ...shown, count: counted?.count ?? 0 };
       }),
 
@@ -70,18 +73,27 @@ export function createJourneyService({ tenants, secrets }: Pick<Container, 'tena
         return reader.view(sql, journey, role);
       }),
 
-    /** @throws AppError `conflict` while it is published or paused, its people are still being taken out, or segments and other journeys mention it */
-    remove: (orgId: string, id: string, actor: string): Promise<void> =>
-      tenants.use(orgId, ({ sql }) => sql.transaction(async (tx) => {
+    /** It is gone from every screen at once; the runs of many people follow in the background. @throws AppError `conflict` while it is published or paused, its people are still being taken out, or segments and other journeys mention it */
+    async remove(orgId: string, id: string, actor: string): Promise<void> {
+      const hasWork = await tenants.use(orgId, ({ sql }) => sql.transaction(async (tx) => {
         // Whoever begins to mention it waits for this lock, and finds it gone.
         await tx.run('select 1 from journey where id = $1 for update', [id]);
         const journey = await reader.find(tx, id);
         if (journey.wasPublished && journey.state !== 'archived') throw new AppError('conflict', 'This journey was published. Archive it first; archived journeys can be deleted.');
         if (journey.active > 0) throw new AppError('conflict', 'The people in this journey are still being taken out. Try again in a moment.');
         refuseInUse('journey', await usesOf(tx, id));
-        await tx.run('delete from journey where id = $1', [id]);
         await tx.run(`insert into audit (actor, action, subject, detail) values ($1, 'journey.deleted', $2, $3)`, [actor, journey.name, JSON.stringify({ id })]);
-      })),
+        if (journey.enrolled <= REMOVED_AT_ONCE) {
+          await tx.run('delete from journey where id = $1', [id]);
+          return false;
+        }
+        await tx.run('update journey set removing = true where id = $1', [id]);
+        await queueJob(tx, { journeyId: id, action: 'remove', options: {}, by: actor });
+        return true;
+      }));
+      // The row says what is to be done: should this nudge be lost, the sweep begins it within a minute.
+      if (hasWork) gateway.nudgeJourney({ orgId, journeyId: id });
+    },
 
     /** A draft with the steps of the draft, else of the newest version. */
     duplicate: (orgId: string, role: Role, actor: string, id: string) =>

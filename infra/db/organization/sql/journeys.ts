@@ -11,6 +11,7 @@ create table journey (
   active_version integer,
   problem text,
   problem_step text,
+  removing boolean not null default false,
   version integer not null default 1,
   created_by text not null,
   created_at timestamptz not null default now(),
@@ -20,6 +21,7 @@ create table journey (
 create index journey_recent on journey (created_at desc, id);
 comment on column journey.draft is 'the graph being edited; null when there is none. draft_version grows with every save of it';
 comment on column journey.active_version is 'number of the live version; null before the first publishing';
+comment on column journey.removing is 'deleted: on no screen any more, its people go in the background';
 comment on column journey.problem is 'what holds people on a step (a broken connection), in words; null when nothing does';
 
 create table journey_version (
@@ -223,7 +225,7 @@ comment on table journey_refusal is 'who did not get in although a trigger fired
 create table journey_job (
   id uuid primary key,
   journey_id uuid not null references journey on delete cascade,
-  action text not null check (action in ('enroll', 'migrate', 'undo', 'archive', 'resume', 'dry_run')),
+  action text not null check (action in ('enroll', 'migrate', 'undo', 'archive', 'resume', 'dry_run', 'remove')),
   options jsonb not null,
   state text not null default 'queued' check (state in ('queued', 'running', 'completed', 'failed', 'cancelled')),
   problem text,
