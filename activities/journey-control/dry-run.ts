@@ -26,9 +26,10 @@ const RATES_DAYS = 90;
 const ASSUMED_RATES = { opened: 30, clicked: 3 } as const;
 
 /** What a dry run found, as its job keeps it; examples name people by number, who are erased with them. */
-export interface DryRunResult extends Simulation {
+interface DryRunResult {
   /** Percent. `given`: not what the last 90 days say, but asked for or assumed. */
   readonly rates: { readonly opened: number; readonly clicked: number; readonly given: boolean };
+  readonly simulation: Simulation;
 }
 
 /**
@@ -53,7 +54,7 @@ export async function dryRunJob(work: JobWork<'dry_run'>): Promise<Progress> {
     if (ids.length === 0) {
       if (before.total !== null && before.done >= before.total && before.result !== null) return COMPLETE;
       if (before.total === 0) {
-        await keep(work, before.cursor, before.cursor, 0, { ...newSimulation(), rates: await ratesOf(sql, options.rates) });
+        await keep(work, before.cursor, before.cursor, 0, { simulation: newSimulation(), rates: await ratesOf(sql, options.rates) });
         return COMPLETE;
       }
       await stagePeople(work, options.days === undefined ? options : { query: entrants(trigger, journeyId, since) });
@@ -62,21 +63,21 @@ export async function dryRunJob(work: JobWork<'dry_run'>): Promise<Progress> {
     const rates = before.result?.rates ?? (await ratesOf(sql, options.rates));
     const around = await surroundings(work, journey.name, graph, now, rates);
     const people = await readPeople(work, ids, trigger, since, now, options.days !== undefined);
-    const simulation = createSimulation({ ...around, mails: await mailFilterOf(sql, people.flatMap((person) => [person.event, ...person.events].map((event) => event?.mailNo ?? null))) }, before.result ?? newSimulation());
+    const simulation = createSimulation({ ...around, mails: await mailFilterOf(sql, people.flatMap((person) => [person.event, ...person.events].map((event) => event?.mailNo ?? null))) }, before.result?.simulation ?? newSimulation());
     for (const person of people) simulation.add(person);
-    await keep(work, before.cursor, ids.at(-1)!, ids.length, { ...simulation.result, rates });
+    await keep(work, before.cursor, ids.at(-1)!, ids.length, { simulation: simulation.result, rates });
   }
 }
 
 /** Keeps what was found up to a person; an attempt that was overtaken keeps nothing. Whoever was erased meanwhile is no example. */
-async function keep(work: JobWork<'dry_run'>, from: number, to: number, done: number, result: DryRunResult): Promise<void> {
+async function keep(work: JobWork<'dry_run'>, from: number, to: number, done: number, { simulation, rates }: DryRunResult): Promise<void> {
   await settled(work.tenant.sql, async (tx) => {
     const job = await holdJob(tx, work.jobId);
     if (job.cursor !== from) return;
-    const examples = result.steps.flatMap((step) => step.ports.flatMap((port) => port.examples.map((each) => each.customerId)));
+    const examples = simulation.steps.flatMap((step) => step.ports.flatMap((port) => port.examples.map((each) => each.customerId)));
     const known = new Set((await tx.rows<{ id: number }>('select id from customer where id = any($1) order by id for key share', [[...new Set(examples)]])).map((row) => row.id));
-    const steps = result.steps.map((step) => ({ ...step, ports: step.ports.map((port) => ({ ...port, examples: port.examples.filter((each) => known.has(each.customerId)) })) }));
-    await tx.run('update journey_job set cursor_id = $2, done = done + $3, result = $4 where id = $1', [work.jobId, to, done, JSON.stringify({ ...result, steps } satisfies DryRunResult)]);
+    const steps = simulation.steps.map((step) => ({ ...step, ports: step.ports.map((port) => ({ ...port, examples: port.examples.filter((each) => known.has(each.customerId)) })) }));
+    await tx.run('update journey_job set cursor_id = $2, done = done + $3, result = $4 where id = $1', [work.jobId, to, done, JSON.stringify({ rates, simulation: { ...simulation, steps } } satisfies DryRunResult)]);
   });
 }
 

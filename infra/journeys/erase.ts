@@ -15,7 +15,7 @@ export async function eraseRuns(tx: Transaction, customerIds: readonly number[],
   await tx.run('delete from journey_job_staging where customer_id = any($1)', [customerIds]);
   await tx.run(FORGET_TYPED, [addresses]);
   // What a dry run says of its examples is hers; it is quickly done again.
-  await tx.run(`delete from journey_job where action = 'dry_run' and jsonb_path_exists(result, '$.steps[*].ports[*].examples[*].customerId ? (@ == $ids[*])', jsonb_build_object('ids', to_jsonb($1::bigint[])))`, [customerIds]);
+  await tx.run(`delete from journey_job where action = 'dry_run' and jsonb_path_exists(result, '$.simulation.steps[*].ports[*].examples[*].customerId ? (@ == $ids[*])', jsonb_build_object('ids', to_jsonb($1::bigint[])))`, [customerIds]);
 }
 
 const END = /* sql */ `
