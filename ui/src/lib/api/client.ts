@@ -90,6 +90,7 @@ const method = <M extends Method>(name: M) =>
  */
 export const get = method('get');
 export const post = method('post');
+export const put = method('put');
 export const patch = method('patch');
 export const remove = method('delete');
 /**
