@@ -1,4 +1,5 @@
 import type { Counters } from '#domain/campaign/metrics.ts';
+import type { JourneyState } from '#domain/journey/status.ts';
 import { parseDate } from '#domain/segment/windows.ts';
 import { refuse } from '#domain/shared/errors.ts';
 import type { Sql } from '../db/sql.ts';
@@ -79,6 +80,20 @@ export type ConnectionInRange = Counters & { readonly connectionId: string; read
 export function readConnectionsInRange(sql: Reader, range: DayRange): Promise<ConnectionInRange[]> {
   return sql.rows(
     `select l.id::text as "connectionId", l.name, l.vendor, l.health, ${COUNTERS} from ${COUNTED} where n.hour >= $1 and n.hour < $2 and l.id is not null group by l.no, l.id, l.name, l.vendor, l.health order by sum(n.sent) desc, l.no`, spanned(range));
+}
+
+export type JourneyInRange = Counters & { readonly id: string; readonly name: string; readonly state: JourneyState; readonly enrolled: number; readonly active: number; readonly goals: number };
+
+/** Journeys whose mail did anything in the range, most mail first; how many people they have to this day. */
+export function readJourneysInRange(sql: Reader, range: DayRange): Promise<JourneyInRange[]> {
+  return sql.rows(
+    `select j.id::text, j.name, j.state, p.enrolled, p.active, p.goals, m.* from (
+       select q.ref_id, ${COUNTERS} from mail q join (${COUNTED}) on n.mail_no = q.no where q.kind = 'journey' and n.hour >= $1 and n.hour < $2 group by q.ref_id) m
+       join journey j on j.id = m.ref_id
+       cross join lateral (
+         select coalesce(sum(c.n) filter (where c.state <> 'goal'), 0)::int as enrolled, coalesce(sum(c.n) filter (where c.state = 'active'), 0)::int as active, coalesce(sum(c.n) filter (where c.state = 'goal'), 0)::int as goals
+           from enrollment_count c where c.journey_id = j.id) p
+      where not j.removing order by m.sent desc, lower(j.name), j.id`, spanned(range));
 }
 
 export type CampaignInRange = Counters & {

@@ -2,13 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noDelivery, singleDelivery } from '#domain/campaign/delivery.ts';
 import { createCampaignLifecycle, type CampaignLifecycle } from '../../api/modules/campaigns/lifecycle.ts';
+import { campaignOrders, type CampaignOrder } from '../../api/modules/campaigns/order.ts';
 import { createCampaignReader } from '../../api/modules/campaigns/reader.ts';
 import { createCampaignReportService } from '../../api/modules/campaigns/report.ts';
 import { createCampaignService, type CampaignService } from '../../api/modules/campaigns/service.ts';
 import { createConnectionService } from '../../api/modules/connections/service.ts';
 import { createDashboardService } from '../../api/modules/dashboard/service.ts';
+import { createJourneyServices } from '../../api/modules/journeys/services.ts';
 import { createRenderService } from '../../api/modules/render/service.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
+import { createSentCampaign } from '../support/sent-campaign.ts';
 import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
 
 let organization: TestOrganization;
@@ -22,8 +25,8 @@ beforeAll(async () => {
   organization = await createTestOrganization();
   sink = await startSmtpSink({ password: 'right' });
   const reader = createCampaignReader(organization.container);
-  campaigns = createCampaignService(organization.container, reader);
   lifecycle = createCampaignLifecycle(organization.container, reader);
+  campaigns = createCampaignService(organization.container, reader, lifecycle);
   org = organization.orgId;
 }, 60_000);
 afterAll(async () => {
@@ -89,6 +92,32 @@ test('a draft that is deleted leaves nothing behind; a finished campaign can onl
   expect((await campaigns.archive(org, 'owner', draft.id, false)).archivedAt).toBeNull();
 });
 
+test('the list is sorted by what its columns show, and its pages hold every campaign once', async () => {
+  const names = ['alpha', 'Beta', 'gamma'];
+  const made = [];
+  for (const [i, name] of names.entries()) made.push(await createSentCampaign(organization, { name, recipients: [10, 5, 1][i]!, ago: `${i + 1} hours` }));
+  for (const [i, opened] of [2, 4, 0].entries()) await organization.container.tenants.use(org, ({ sql }) => sql.run('update mail_count set unique_opened = $2 where mail_no = $1', [made[i]!.mailNo, opened]));
+  const read = async (sort: CampaignOrder, limit = 200) => {
+    const rows: string[] = [];
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page = await campaigns.list(org, 'owner', { limit, sort, ...(cursor === undefined ? {} : { cursor }) });
+      rows.push(...page.data.map((row) => row.name));
+      cursor = page.nextCursor;
+    }
+    return rows;
+  };
+  const ours = async (sort: CampaignOrder) => (await read(sort)).filter((name) => names.includes(name));
+  expect(await ours('name')).toEqual(['alpha', 'Beta', 'gamma']);
+  expect(await ours('-sent')).toEqual(['alpha', 'Beta', 'gamma']);
+  expect(await ours('-opened')).toEqual(['Beta', 'alpha', 'gamma']);
+  expect(await ours('opened')).toEqual(['gamma', 'alpha', 'Beta']);
+  expect(await ours('-changed')).toEqual(['alpha', 'Beta', 'gamma']);
+  expect(await ours('newest')).toEqual(['gamma', 'Beta', 'alpha']);
+  for (const sort of campaignOrders) expect(await read(sort, 1), sort).toEqual(await read(sort));
+  const page = await campaigns.list(org, 'owner', { limit: 1, sort: 'name' });
+  await expect(campaigns.list(org, 'owner', { limit: 1, sort: '-sent', cursor: page.nextCursor! })).rejects.toMatchObject({ code: 'invalid' });
+});
+
 test('an unknown tag blocks the launch unless it has a default', async () => {
   const draft = await campaigns.create(org, 'owner', 'Ada', 'Tags');
   await campaigns.edit(org, 'owner', draft.id, { subject: 'Hi {{ nick }}', html: `${html}{{ pet | default: "cat" }}` });
@@ -118,7 +147,7 @@ test('a launched campaign runs, once, and a copy is a new draft', async () => {
   expect(page.nextCursor).not.toBeNull();
   expect((await campaigns.list(org, 'member', { limit: 10, cursor: page.nextCursor ?? '' })).data.map((row) => row.id)).not.toContain(page.data[0]?.id);
   expect(await createCampaignReportService(organization.container).report(org, draft.id)).toMatchObject({ sent: 0, openRate: null });
-  expect((await createDashboardService(organization.container, campaigns).read(org, 'owner', 30)).running.map((row) => row.id)).toContain(draft.id);
+  expect((await createDashboardService(organization.container, campaigns, createJourneyServices(organization.container).journeys).read(org, 'owner', 30)).running.map((row) => row.id)).toContain(draft.id);
 });
 
 test('a connection test says what is wrong, keeps the password and shows its health', async () => {

@@ -42,8 +42,8 @@ export const EnrollmentView = z.object({
     ...visit, leftAt: z.string(),
     /** By which way, `moved` by hand; in the words of the step. */
     port: z.string(), portLabel: z.string(),
-    /** Values seen and results. */
-    detail: z.record(z.string(), z.unknown()).nullable(),
+    /** Values seen and results, as they are and in words. */
+    detail: z.record(z.string(), z.unknown()).nullable(), because: z.string(),
   }).meta({ id: 'EnrollmentVisit' })),
   /** Where she stands; null when the run is over. */
   now: z.object({ ...visit, dueAt: z.string().nullable(), waitsFor: z.string().nullable(), isOverdue: z.boolean() }).nullable(),

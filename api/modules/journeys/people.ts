@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { allows, type Role } from '#domain/access.ts';
+import { sayBecause } from '#domain/journey/because.ts';
 import type { GraphNode } from '#domain/journey/graph.ts';
 import { kindOf } from '#domain/journey/nodes/index.ts';
 import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
@@ -53,7 +54,7 @@ export function createJourneyPeople({ tenants, gateway, clock, logger }: Pick<Co
     return {
       ...toRow(run, version),
       path: path.map(({ visit, node, port, arrivedAt, leftAt, detail }) => ({
-        visit, step: stepOf(version, node), arrivedAt: arrivedAt.toISOString(), leftAt: leftAt.toISOString(), port, portLabel: labelOf(version.node(node), port), detail, ...outsideOf(visit),
+        visit, step: stepOf(version, node), arrivedAt: arrivedAt.toISOString(), leftAt: leftAt.toISOString(), port, portLabel: labelOf(version.node(node), port), detail, because: sayBecause(detail ?? undefined), ...outsideOf(visit),
       })),
       now: run.state !== 'active' ? null : {
         visit: run.visit, step: stepOf(version, run.node), arrivedAt: run.arrivedAt.toISOString(), dueAt: iso(run.dueAt), waitsFor: run.wakeEvent?.replace(/^custom:/, '') ?? null,

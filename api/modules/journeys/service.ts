@@ -48,6 +48,10 @@ export function createJourneyService({ tenants, secrets, gateway }: Pick<Contain
         return { ...shown, count: counted?.count ?? 0 };
       }),
 
+    /** Published journeys, those with most people inside first. */
+    busiest: (orgId: string, role: Role, limit: number) => tenants.use(orgId, async ({ sql }) =>
+      reader.rows(sql, await sql.rows<JourneyRecord>(`select * from (${JOURNEY_ROWS} and j.state = 'published') q order by q.active desc, q."createdAt" desc limit $1`, [limit]), role)),
+
     ready: () => Promise.resolve({ data: readyJourneys.map(({ id, name, summary }) => ({ id, name, summary })) }),
 
     /** A draft: blank, or with the steps of a ready journey. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { metricsOf } from '#domain/campaign/metrics.ts';
+import { metricsOf, percent } from '#domain/campaign/metrics.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
-import { dayRange, lastDays, rangeBefore, readCampaignsInRange, readConnectionsInRange, readDays, readDomainsInRange, readRange, type DayRange } from '../../../infra/reports/organization.ts';
+import { dayRange, lastDays, rangeBefore, readCampaignsInRange, readConnectionsInRange, readDays, readDomainsInRange, readJourneysInRange, readRange, type DayRange } from '../../../infra/reports/organization.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { domainsOf } from '../campaigns/report.ts';
 import type { OverviewView } from './views.ts';
@@ -35,6 +35,10 @@ export function createReportService({ tenants, clock }: Pick<Container, 'tenants
         id, name, subject, state, recipients, launchedAt: launchedAt.toISOString(), ...metricsOf(counters),
       }));
     }),
+
+    journeys: (orgId: string, query: RangeQuery) => inRange(orgId, query, async (sql, range) => ({
+      data: (await readJourneysInRange(sql, range)).map(({ id, name, state, enrolled, active, goals, ...counters }) => ({ id, name, state, enrolled, active, goals, goalRate: percent(goals, enrolled), ...metricsOf(counters) })),
+    })),
 
     domains: (orgId: string, query: RangeQuery) => inRange(orgId, query, async (sql, range) => domainsOf(await readDomainsInRange(sql, range), (await readRange(sql, range)).deliverable > 0)),
 

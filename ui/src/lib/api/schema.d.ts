@@ -144,7 +144,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Campaigns, newest first. */
+        /** Campaigns, newest first unless sorted otherwise. */
         get: operations["getCampaigns"];
         put?: never;
         /** Begins a draft. */
@@ -991,6 +991,40 @@ export interface paths {
         get: operations["getDashboard"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** SPF, DKIM and DMARC of the From domains in use; looked up at most every ten minutes. */
+        get: operations["getDomains"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Records what customers did: segments know it, journeys react within 2 seconds. */
+        post: operations["postEvents"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2109,6 +2143,41 @@ export interface paths {
         patch: operations["patchOrganizationSending"];
         trace?: never;
     };
+    "/organization/tracking-domain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The custom tracking domain, with the DNS records it needs. */
+        get: operations["getOrganizationTrackingDomain"];
+        /** Chooses a tracking domain, or none; the installation’s own serves until it is verified. */
+        put: operations["putOrganizationTrackingDomain"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/organization/tracking-domain/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Checks DNS and https of the tracking domain now. */
+        post: operations["postOrganizationTrackingDomainVerify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/organizations": {
         parameters: {
             query?: never;
@@ -2186,6 +2255,23 @@ export interface paths {
         };
         /** Metrics by recipient domain over a range of days. */
         get: operations["getReportsDomains"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/journeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Journeys that sent mail in a range of days, with its metrics. */
+        get: operations["getReportsJourneys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2525,6 +2611,23 @@ export interface paths {
         patch: operations["patchTemplatesId"];
         trace?: never;
     };
+    "/tracking-domains/allowed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether a proxy may get a certificate for a host; 404 when not. */
+        get: operations["getTrackingDomainsAllowed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -2587,6 +2690,56 @@ export interface components {
                 clicks: boolean;
                 utm: boolean;
             };
+        };
+        TrackingDomain: {
+            defaultHost: string;
+            domain: {
+                host: string;
+                /** @enum {string} */
+                state: "unverified" | "verified";
+                verifiedAt: string | null;
+                checkedAt: string | null;
+                cname: {
+                    name: string;
+                    value: string;
+                };
+                txt: {
+                    name: string;
+                    value: string;
+                };
+                checks: {
+                    /** @enum {string} */
+                    kind: "txt" | "cname" | "https";
+                    /** @enum {string} */
+                    state: "ok" | "failed" | "waiting";
+                    message: string;
+                }[];
+            } | null;
+            earlier: string[];
+        };
+        SendingDomains: {
+            data: {
+                domain: string;
+                spf: {
+                    /** @enum {string} */
+                    state: "ok" | "missing" | "wrong" | "unknown";
+                    message: string;
+                    record: string | null;
+                };
+                dkim: {
+                    /** @enum {string} */
+                    state: "ok" | "missing" | "wrong" | "unknown";
+                    message: string;
+                    record: string | null;
+                };
+                dmarc: {
+                    /** @enum {string} */
+                    state: "ok" | "missing" | "wrong" | "unknown";
+                    message: string;
+                    record: string | null;
+                };
+                usedBy: string[];
+            }[];
         };
         CampaignDelivery: {
             /** @enum {string} */
@@ -3341,6 +3494,7 @@ export interface components {
             detail: {
                 [key: string]: unknown;
             } | null;
+            because: string;
         };
         EnrollmentMail: {
             /** @enum {string} */
@@ -3396,7 +3550,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** @enum {string} */
-            action: "enroll" | "migrate" | "undo" | "archive" | "resume" | "dry_run";
+            action: "enroll" | "migrate" | "undo" | "archive" | "resume" | "dry_run" | "remove";
             /** @enum {string} */
             state: "queued" | "running" | "completed" | "failed" | "cancelled";
             problem: string | null;
@@ -3414,6 +3568,7 @@ export interface components {
         };
         JourneyDryRun: {
             people: number;
+            suppressed: number;
             rates: {
                 opened: number;
                 clicked: number;
@@ -3442,6 +3597,7 @@ export interface components {
             exited: {
                 [key: string]: number;
             };
+            goals: number;
         };
         ConnectionLimits: {
             /** @default null */
@@ -3567,7 +3723,7 @@ export interface components {
         };
         Attention: {
             /** @enum {string} */
-            kind: "campaign_paused" | "campaign_failed" | "connection_broken" | "import_failed";
+            kind: "campaign_paused" | "campaign_failed" | "journey_held" | "connection_broken" | "import_failed";
             id: string;
             name: string;
             reason: string | null;
@@ -3602,6 +3758,38 @@ export interface components {
             state: "draft" | "scheduled" | "running" | "paused" | "completed" | "failed" | "cancelled";
             recipients: number;
             launchedAt: string;
+        };
+        JourneysInRange: {
+            data: {
+                sent: number;
+                delivered: number | null;
+                opened: components["schemas"]["Engaged"];
+                clicked: components["schemas"]["Engaged"];
+                bounced: number;
+                hardBounced: number;
+                softBounced: number;
+                blocked: number;
+                complained: number;
+                unsubscribed: number;
+                failed: number;
+                skipped: number;
+                inDoubt: number;
+                openRate: number | null;
+                clickRate: number | null;
+                clickToOpenRate: number | null;
+                bounceRate: number | null;
+                complaintRate: number | null;
+                unsubscribeRate: number | null;
+                deliveryRate: number | null;
+                id: string;
+                name: string;
+                /** @enum {string} */
+                state: "draft" | "published" | "paused" | "archived";
+                enrolled: number;
+                active: number;
+                goals: number;
+                goalRate: number | null;
+            }[];
         };
         ConnectionsInRange: {
             data: {
@@ -3722,11 +3910,13 @@ export interface components {
         TimelineEntry: {
             at: string;
             /** @enum {string} */
-            kind: "sent" | "failed" | "skipped" | "in_doubt" | "delivered" | "opened" | "clicked" | "bounced" | "complained" | "unsubscribed" | "created" | "fields" | "imported" | "list_added" | "list_removed" | "signed_up" | "suppressed" | "unsuppressed" | "custom";
+            kind: "sent" | "failed" | "skipped" | "in_doubt" | "delivered" | "opened" | "clicked" | "bounced" | "complained" | "unsubscribed" | "created" | "fields" | "imported" | "journey_entered" | "journey_goal" | "journey_completed" | "journey_left" | "list_added" | "list_removed" | "signed_up" | "suppressed" | "unsuppressed" | "custom";
             title: string;
             detail: string | null;
             machine: boolean;
             campaignId?: string;
+            journeyId?: string;
+            enrollmentId?: number;
             listId?: string;
             importId?: string;
             url?: string;
@@ -3777,6 +3967,21 @@ export interface components {
             endedAt: string | null;
             temporalUrl: string;
         };
+        EventsReply: {
+            accepted: number;
+            duplicates: number;
+            failed: number;
+            results: {
+                index: number;
+                /** @enum {string} */
+                outcome: "accepted" | "duplicate" | "failed";
+                id?: number;
+                errors?: {
+                    field: string;
+                    message: string;
+                }[];
+            }[];
+        };
         ExportJob: {
             id: string;
             /** @enum {string} */
@@ -3823,7 +4028,7 @@ export interface components {
         };
         Use: {
             /** @enum {string} */
-            kind: "campaign" | "segment" | "import" | "export" | "bulk" | "form";
+            kind: "campaign" | "journey" | "segment" | "import" | "export" | "bulk" | "form" | "template";
             id: string;
             name: string;
         };
@@ -4406,6 +4611,7 @@ export interface operations {
                 state?: string;
                 search?: string;
                 archived?: "true" | "false";
+                sort?: "newest" | "oldest" | "name" | "-name" | "state" | "-state" | "recipients" | "-recipients" | "sent" | "-sent" | "opened" | "-opened" | "clicked" | "-clicked" | "unsubscribed" | "-unsubscribed" | "bounced" | "-bounced" | "changed" | "-changed";
             };
             header?: never;
             path?: never;
@@ -7862,6 +8068,7 @@ export interface operations {
                             };
                             hasExperiment: boolean;
                         }[];
+                        journeys: components["schemas"]["JourneyRow"][];
                         attention: components["schemas"]["Attention"][];
                         checklist: {
                             uploaded: boolean;
@@ -7872,6 +8079,83 @@ export interface operations {
                             arrived: boolean;
                         };
                     };
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDomains: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SendingDomains"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    events: {
+                        name: string;
+                        email?: string;
+                        customerId?: number;
+                        properties?: {
+                            [key: string]: unknown;
+                        };
+                        /** Format: date-time */
+                        occurredAt?: string;
+                        /** @description Of your own: the same one within 7 days is taken once. */
+                        id?: string;
+                        /** @description Whether an address nobody has becomes a customer. */
+                        createCustomer?: boolean;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsReply"];
                 };
             };
             /** @description Refused or failed */
@@ -7942,6 +8226,17 @@ export interface operations {
                     campaignId?: string;
                     filter?: components["schemas"]["CustomerFilter"];
                     ids?: number[];
+                    recipients?: {
+                        /** @enum {string} */
+                        state?: "pending" | "sending" | "sent" | "failed" | "skipped" | "in_doubt";
+                        reason?: string;
+                        /** Format: uuid */
+                        connection?: string;
+                        variant?: string;
+                        /** @enum {string} */
+                        engagement?: "opened" | "not_opened" | "clicked" | "not_clicked" | "unsubscribed" | "bounced" | "complained";
+                        search?: string;
+                    };
                     from?: string;
                     to?: string;
                     columns?: string[];
@@ -11160,6 +11455,99 @@ export interface operations {
             };
         };
     };
+    getOrganizationTrackingDomain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrackingDomain"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putOrganizationTrackingDomain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    host: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrackingDomain"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postOrganizationTrackingDomainVerify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrackingDomain"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     postOrganizations: {
         parameters: {
             query?: never;
@@ -11222,6 +11610,9 @@ export interface operations {
                     text?: string;
                     /** Format: uuid */
                     campaignId?: string;
+                    /** Format: uuid */
+                    journeyId?: string;
+                    step?: string;
                     variant?: string;
                     customerId?: number;
                     seed?: number;
@@ -11354,6 +11745,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReportDomains"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReportsJourneys: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JourneysInRange"];
                 };
             };
             /** @description Refused or failed */
@@ -11540,6 +11963,14 @@ export interface operations {
                 content: {
                     "application/json": {
                         customEvents: string[];
+                        journeys: {
+                            id: string;
+                            name: string;
+                            steps: {
+                                id: string;
+                                name: string;
+                            }[];
+                        }[];
                     };
                 };
             };
@@ -12432,6 +12863,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Template"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTrackingDomainsAllowed: {
+        parameters: {
+            query: {
+                domain: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        allowed: true;
+                    };
                 };
             };
             /** @description Refused or failed */

@@ -25,6 +25,8 @@ export type PageQuery = Query<'/lists/{id}/members'>;
 
 export type Me = Reply<'/me', 'get'>;
 export type Organization = Reply<'/organization', 'get'>;
+export type SendingDomain = Reply<'/domains', 'get'>['data'][number];
+export type TrackingDomain = Reply<'/organization/tracking-domain', 'get'>;
 export type SendingSettings = components['schemas']['SendingSettings'];
 export type User = Row<'/users'>;
 /** A role that may be given; owners are made otherwise. */
@@ -100,6 +102,23 @@ export type TestRequest = Body<'/campaigns/{id}/test', 'post'>;
 export type TestResult = Reply<'/campaigns/{id}/test', 'post'>['results'][number];
 export type Rendered = Reply<'/render', 'post'>;
 export type ContentProblem = Rendered['problems'][number];
+
+export type JourneyRow = Row<'/journeys'>;
+export type Journey = Reply<'/journeys/{id}', 'get'>;
+/** What the person may do with a journey now. */
+export type JourneyAction = Journey['allowed'][number];
+export type JourneyVersionGraph = Reply<'/journeys/{id}/graph', 'get'>;
+export type JourneyDraft = Reply<'/journeys/{id}/draft', 'get'>;
+export type JourneyProblem = JourneyDraft['problems'][number];
+export type JourneyValidation = Reply<'/journeys/{id}/validate', 'post'>;
+export type JourneyMoving = JourneyValidation['people'];
+export type JourneyAnalytics = Reply<'/journeys/{id}/analytics', 'get'>;
+export type JourneyVersions = Reply<'/journeys/{id}/versions', 'get'>;
+export type JourneyVersion = JourneyVersions['data'][number];
+export type JourneyRefusals = Reply<'/journeys/{id}/refusals', 'get'>;
+export type JourneyJob = Reply<'/journeys/{id}/jobs/{jobId}', 'get'>;
+export type EnrollmentRow = Row<'/journeys/{id}/enrollments'>;
+export type Enrollment = Reply<'/journeys/{id}/enrollments/{eid}', 'get'>;
 
 export type Template = components['schemas']['Template'];
 export type TemplateRow = components['schemas']['TemplateRow'];
