@@ -88,6 +88,7 @@ function numberProblems({ label, min = -Infinity, max = Infinity, integer = fals
 }
 
 function durationProblems({ label, min, max }: Extract<Field, { type: 'duration' }>, value: Duration): Found[] {
+  if (!Number.isInteger(value.amount)) return [['', `${label}: expected a whole number of ${value.unit}.`]];
   const length = durationMs(value);
   if (value.amount >= 0 && length >= min && length <= max) return [];
   return [['', `${label}: expected ${min === 0 ? 'at most' : `${sayMs(min)} to`} ${sayMs(max)}.`]];

@@ -63,7 +63,7 @@ function isOptional(value: unknown): boolean {
 }
 
 export function isDuration(value: unknown): value is Duration {
-  return isRecord(value, ['amount', 'unit']) && Number.isSafeInteger(value['amount']) && ['minutes', 'hours', 'days', 'weeks'].includes(value['unit'] as string);
+  return isRecord(value, ['amount', 'unit']) && Number.isFinite(value['amount']) && ['minutes', 'hours', 'days', 'weeks'].includes(value['unit'] as string);
 }
 
 /** @param keys those it may have; any without */
