@@ -11,6 +11,8 @@ import { asActivity } from '../support/activity.ts';
 import { startTestApi, type Client, type TestApi, type TestUser } from '../support/api.ts';
 import { createLaunchedCampaign, type TestCampaign } from '../support/campaign.ts';
 import { followOutbox } from '../support/indexing.ts';
+import { publishedJourney, seat } from '../support/journey-api.ts';
+import { exit, graphOf, send } from '../support/journey-dsl.ts';
 import { createTestOrganization } from '../support/organization.ts';
 
 /** Two organizations on one installation: what exists in one is for the other as if it did not. */
@@ -59,18 +61,27 @@ async function furnish(owner: TestUser, orgId: string): Promise<Record<string, s
   const bulk = await owner.post('/customers/bulk', { action: 'suppress', note: 'Secret', selection: { ids: [customer.id] } });
   const exported = await owner.post('/exports', { kind: 'customers' });
   expect([bulk.status, exported.status]).toEqual([202, 202]);
+  const journey = await publishedJourney(owner, 'Secret journey', graphOf({ ...send('hello'), config: { ...send('hello').config, connection: connection.id, fromEmail: 'secret@example.com' } }));
+  await owner.post(`/journeys/${journey}/draft`, {});
+  const { run, job } = await api.container.tenants.use(orgId, async ({ sql }) => {
+    const job = randomUUID();
+    await sql.run(`insert into journey_job (id, journey_id, action, options, state, created_by) values ($1, $2, 'enroll', '{"emails": ["secret@example.com"], "addresses": 1, "createUnknown": false}', 'completed', 'Secret')`, [job, journey]);
+    return { run: (await seat(sql, journey, 1, 'hello', [Number(customer.id)]))[0]!, job };
+  });
   const mail = await api.container.tenants.use(orgId, ({ sql }) =>
     sql.first<{ id: number }>("insert into caught_mail (sender, recipient, subject, size_bytes, source) values ('a@x.example', 'b@x.example', 'Secret', 5, 'Subject: Secret\r\n\r\n') returning id"));
   return {
     lists: list.id, customers: String(customer.id), segments: segment.id, connections: connection.id, campaigns: campaign.id, forms: form.id, templates: template.id, images: (image.body as { id: string }).id, suppressions: 'suppressed@example.com', fields: 'kept_field',
     'api-keys': key.id, invitations: invitation.id, users: member.id, imports: (upload.body as { id: string }).id, bulk: (bulk.body as { id: string }).id, exports: (exported.body as { id: string }).id, messages: String(mail?.id),
+    journeys: journey, enrollments: String(run), jobs: job, versions: '1', steps: 'hello',
   };
 }
 
 /** Bodies that would be taken if the id were one's own. */
 const bodies: Readonly<Record<string, object>> = {
   'PATCH /campaigns/:id': { subject: 'Taken over' }, 'POST /campaigns/:id/test': { emails: ['spy@example.com'] }, 'PATCH /connections/:id': { name: 'Taken over' },
-  'POST /connections/:id/test': { recipient: 'spy@example.com' }, 'PATCH /customers/:id': { city: 'Taken over' }, 'PATCH /lists/:id': { version: 1, name: 'Taken over' }, 'PATCH /fields/:key': { label: 'Taken over' },
+  'POST /connections/:id/test': { recipient: 'spy@example.com' }, 'PATCH /customers/:id': { city: 'Taken over' }, 'PATCH /journeys/:id': { name: 'Taken over', version: 1 }, 'PUT /journeys/:id/draft': { version: 1, graph: graphOf(send('hello')) },
+  'POST /journeys/:id/publish': { draftVersion: 1 }, 'POST /journeys/:id/enroll': { emails: ['own@example.com'] }, 'POST /journeys/:id/steps/:node/test': { emails: ['spy@example.com'] }, 'POST /journeys/:id/enrollments/:eid/move': { step: 'hello' }, 'PATCH /lists/:id': { version: 1, name: 'Taken over' }, 'PATCH /fields/:key': { label: 'Taken over' },
   'PATCH /forms/:id': { version: 1, name: 'Taken over' }, 'POST /campaigns/:id/schedule': { at: '2099-01-01T09:00' }, 'POST /campaigns/:id/winner': { variant: 'A' }, 'POST /campaigns/:id/throttle': { perMinute: 1 },
   'POST /lists/:id/members': { emails: ['own@example.com'] }, 'DELETE /lists/:id/members': { emails: ['secret@example.com'] }, 'PATCH /segments/:id': { version: 1, name: 'Taken over' },
   'DELETE /suppressions/:email': { note: 'I want to write to her.' }, 'PATCH /templates/:id': { version: 1, name: 'Taken over' }, 'PATCH /users/:id': { role: 'admin' },
@@ -135,6 +146,10 @@ test('ids of the other organization inside bodies and queries are refused or fin
   await refused(await ada.post('/customers/bulk', { action: 'suppress', selection: { filter: { segmentId: foreign['segments'] } } }), 'selection.filter.segmentId');
   await refused(await ada.post('/exports', { kind: 'list', listId: foreign['lists'] }), 'listId');
   await refused(await ada.post('/exports', { kind: 'recipients', campaignId: foreign['campaigns'] }), 'campaignId');
+  await refused(await ada.post('/render', { journeyId: foreign['journeys'] }), 'journeyId');
+  const journey = await publishedJourney(ada, 'Curious', graphOf({ ...exit('end'), name: 'end' }));
+  await refused(await ada.post(`/journeys/${journey}/enroll`, { listId: foreign['lists'] }), 'listId');
+  await refused(await ada.post(`/journeys/${journey}/enroll`, { segmentId: foreign['segments'] }), 'segmentId');
   await refused(await ada.post(`/lists/${list.id}/members`, { customerIds: [Number(foreign['customers'])] }), 'customerIds[0]');
   await refused(await ada.post(`/imports?listId=${foreign['lists']}`, 'email\nown@example.com\n', { 'content-type': 'text/csv' }), 'listId');
   for (const target of [{ kind: 'list', id: foreign['lists'] }, { kind: 'segment', id: foreign['segments'] }]) {
