@@ -132,3 +132,4 @@ export type Dashboard = Reply<'/dashboard', 'get'>;
 export type Overview = Reply<'/reports/overview', 'get'>;
 export type CampaignInRange = Row<'/reports/campaigns'>;
 export type ConnectionInRange = Row<'/reports/connections'>;
+export type JourneyInRange = Row<'/reports/journeys'>;

@@ -1,4 +1,4 @@
-import { plural } from '$lib/format/format.svelte.ts';
+import { count, plural } from '$lib/format/format.svelte.ts';
 
 /** The organization as a whole: the first screen and the reports over a range of days. */
 export const overviewText = {
@@ -15,9 +15,10 @@ export const overviewText = {
     mailable: 'Mailable customers', mailableNote: (total: string) => `of ${total} customers`,
     activity: 'Day by day',
     noActivity: 'Nothing was sent in this period. The chart fills with the next campaign.',
-    running: 'Running', scheduled: 'Scheduled', nothingRunning: 'No campaign is running.', nothingScheduled: 'No campaign is scheduled.', starts: (at: string) => `Starts ${at}`,
+    journeys: 'Active journeys', inside: (size: number) => `${count(size)} inside`, enrolled: (size: number) => `${count(size)} enrolled`, goal: (rate: string) => `goal ${rate}`,
+    running: 'Running', scheduled: 'Scheduled', nothingRunning: 'No campaign is running.', nothingScheduled: 'No campaign is scheduled.', journeys: 'Active journeys', noJourneys: 'No journey is published.', inside: (size: string) => `${size} inside`, goal: (rate: string) => `goal ${rate}`, starts: (at: string) => `Starts ${at}`,
     attention: 'Needs attention', attentionCount: (size: number) => plural(size, 'thing', 'things'),
-    attentionKinds: { campaign_paused: 'Campaign paused by itself', campaign_failed: 'Campaign failed', connection_broken: 'Connection broken', import_failed: 'Import failed' } as Record<string, string>,
+    attentionKinds: { campaign_paused: 'Campaign paused by itself', campaign_failed: 'Campaign failed', journey_held: 'People are held up in a journey', connection_broken: 'Connection broken', import_failed: 'Import failed', journey_held: 'Journey holds people on a step' } as Record<string, string>,
     allReports: 'All reports',
     start: 'Send your first campaign',
     startText: 'Six steps from a file of addresses to mail you can read. Everything stays on this machine: the mail catcher keeps what is sent.',
@@ -39,6 +40,7 @@ export const overviewText = {
     zone: (name: string) => `Days of ${name}`,
     compared: (from: string, to: string) => `compared with ${from} to ${to}`,
     totals: 'Totals', activity: 'Day by day', campaigns: 'Campaigns', campaignsHelp: 'Launched in this range, with all that became of them to this day.', noCampaigns: 'No campaign was launched in this range.',
+    journeys: 'Journeys', journeysHelp: 'Mail of the range; people and goal to this day.', noJourneys: 'No journey sent mail in this range.', people: (active: string, enrolled: string) => `${active} inside, ${enrolled} enrolled`,
     domains: 'Recipient domains', noDomains: 'Nothing was sent in this range.', connections: 'Connections', noConnections: 'No connection was used in this range.', nothing: 'Nothing was sent in this range. Choose other days.',
     collecting: 'Collecting…',
   },
