@@ -56,6 +56,8 @@ export function nodeAfter(graph: Graph, from: string, port: string): GraphNode |
 const ID = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 const NAME_MAX = 100;
 const MAX_PROBLEMS = 50;
+/** Of a setting: lists of records of texts. */
+const MAX_DEPTH = 6;
 /** Farther apart than any screen pans, px. */
 const MAX_COORDINATE = 1_000_000;
 /** Ports are counted by percentage splits, which have at most ten; sizes are refused before anything is looked at. */
@@ -128,6 +130,7 @@ function readNode(json: unknown, path: string, problems: FieldError[]): GraphNod
   else if (typeof kind === 'string' && Object.hasOwn(nodeKinds, kind)) {
     const { form, label } = nodeKinds[kind as NodeKindName];
     for (const key of Object.keys(config)) if (!form.some((field) => field.name === key)) refuse(`config.${key.slice(0, 100)}`, `${label} has no setting of this name.`);
+    for (const [key, value] of Object.entries(config)) if (isDeeper(value, MAX_DEPTH)) refuse(`config.${key.slice(0, 100)}`, 'This is nested too deeply to be a setting.');
   }
   return problems.length > before ? null : ({ id, kind, name, config, x, y } as GraphNode);
 }
@@ -163,6 +166,16 @@ function readEdges(edges: readonly unknown[], byId: ReadonlyMap<string, GraphNod
     }
   }
   return read;
+}
+
+/** Without recursion: what is written by a program may be nested a million deep. */
+function isDeeper(json: unknown, depth: number): boolean {
+  let level = [json];
+  for (let at = 0; at <= depth; at += 1) {
+    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? (Object.values(each) as unknown[]) : []));
+    if (level.length === 0) return false;
+  }
+  return true;
 }
 
 function isRecord(json: unknown): json is Record<string, unknown> {

@@ -8,7 +8,7 @@ import { admitsUnmailable, type EntryConfig, type Goal } from './entry.ts';
 import { isMeant, type EventFilter } from './events.ts';
 import type { Graph, GraphNode } from './graph.ts';
 import { kindOf } from './nodes/index.ts';
-import { go, type MailFilter, type Member, type Step, type Surroundings } from './nodes/node.ts';
+import type { MailFilter, Member, Surroundings } from './nodes/node.ts';
 import { applyChange, setOut, type SimulatedPerson, type Traveller } from './simulate-person.ts';
 
 export interface SimulationOptions {
@@ -211,11 +211,11 @@ function waitForEvent(node: GraphNode, person: SimulatedPerson, traveller: Trave
   const config = readConfig(kind.form, node.config) as Partial<EventFilter> & { readonly timeout: Duration };
   const until = arrivedAt + durationMs(config.timeout);
   const happened = person.events.find((event) => event.at > arrivedAt && event.at <= until && kind.matches!(node.config, event, options.mails));
-  const told = ({ port, because }: Extract<Step, { kind: 'go' }>, at: number, isAssumed: boolean): Passed => ({ port, at, because: sayBecause(because), isAssumed, isSent: false });
-  if (happened !== undefined) return told(go('happened', { event: happened.name ?? happened.type, at: new Date(happened.at).toISOString() }), happened.at, false);
+  const told = (port: string, because: Readonly<Record<string, unknown>> | undefined, at: number, isAssumed: boolean): Passed => ({ port, at, because: sayBecause(because), isAssumed, isSent: false });
+  if (happened !== undefined) return told('happened', { event: happened.name ?? happened.type, at: new Date(happened.at).toISOString() }, happened.at, false);
   const own = engagedMail(config, traveller, options.journeyId);
-  if (own === 'engaged') return told(go('happened', { assumed: `${config.event!.type} the mail` }), arrivedAt, true);
-  return told(go('timed_out'), until, own === 'not engaged' || until > options.now);
+  if (own === 'engaged') return told('happened', { assumed: `${config.event!.type} the mail` }, arrivedAt, true);
+  return told('timed_out', undefined, until, own === 'not engaged' || until > options.now);
 }
 
 /** Whether an event is one that her engagement with the journey's own mails may bring, and whether it does. */
