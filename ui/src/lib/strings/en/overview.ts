@@ -1,4 +1,4 @@
-import { count, plural } from '$lib/format/format.svelte.ts';
+import { plural } from '$lib/format/format.svelte.ts';
 
 /** The organization as a whole: the first screen and the reports over a range of days. */
 export const overviewText = {
@@ -15,7 +15,6 @@ export const overviewText = {
     mailable: 'Mailable customers', mailableNote: (total: string) => `of ${total} customers`,
     activity: 'Day by day',
     noActivity: 'Nothing was sent in this period. The chart fills with the next campaign.',
-    journeys: 'Active journeys', inside: (size: number) => `${count(size)} inside`, enrolled: (size: number) => `${count(size)} enrolled`, goal: (rate: string) => `goal ${rate}`,
     running: 'Running', scheduled: 'Scheduled', nothingRunning: 'No campaign is running.', nothingScheduled: 'No campaign is scheduled.', journeys: 'Active journeys', noJourneys: 'No journey is published.', inside: (size: string) => `${size} inside`, goal: (rate: string) => `goal ${rate}`, starts: (at: string) => `Starts ${at}`,
     attention: 'Needs attention', attentionCount: (size: number) => plural(size, 'thing', 'things'),
     attentionKinds: { campaign_paused: 'Campaign paused by itself', campaign_failed: 'Campaign failed', journey_held: 'People are held up in a journey', connection_broken: 'Connection broken', import_failed: 'Import failed', journey_held: 'Journey holds people on a step' } as Record<string, string>,
