@@ -7,6 +7,8 @@ import { createExportActivities } from './exports.ts';
 import { createFieldActivities } from './fields.ts';
 import { createImportActivities } from './imports.ts';
 import { createIndexingActivities } from './indexing.ts';
+import { createJourneyControlActivities } from './journey-control/index.ts';
+import { createJourneyActivities } from './journeys/index.ts';
 import { createListActivities } from './lists.ts';
 import { createOrganizationActivities } from './organization.ts';
 import { createReindexActivities } from './reindex.ts';
@@ -34,9 +36,11 @@ export function createActivities(container: Container) {
       ...createBulkActivities(container, isStopping),
       ...createExportActivities(container, isStopping),
       ...createScrubActivities(container, isStopping),
+      ...createJourneyControlActivities(container, isStopping),
       ...createCampaignActivities(container),
       ...createStageActivities(container),
-      ...createSendActivities(engine),
+      ...createSendActivities(engine, container),
+      ...createJourneyActivities(container, engine),
       ...createSignUpActivities(container),
       ...createSweepActivities(container),
     },

@@ -8,6 +8,7 @@ import { evaluate } from '#domain/segment/evaluate.ts';
 import type { Container } from '../../infra/container.ts';
 import { readMembers, type Standing } from '../../infra/journeys/members.ts';
 import { depart, leave, nextDueAt, park, stay, unpark, type Departure, type MoveContext, type Stay } from '../../infra/journeys/move.ts';
+import { termsOf } from '../../infra/journeys/terms.ts';
 import type { Version, Versions } from '../../infra/journeys/versions.ts';
 import type { Tenant } from '../../infra/tenancy/registry.ts';
 import { readRuleContext } from '../../search/context.ts';
@@ -108,14 +109,14 @@ async function readHead({ sql }: Tenant, { journeyId, cohortId }: NodeInput): Pr
 async function visitPage({ logger }: VisitDependencies, scene: Scene, work: VisitWork, after: number, arrivals: Arrivals): Promise<{ count: number; last: number; paused: boolean }> {
   const { tenant, input, version, node } = scene;
   const kind = nodeKinds[node.kind];
-  const exitSegment = version.settings.exits?.segment;
+  const exitSegment = termsOf(version.graph).exits?.segment;
   const reads = new Set<Part>([...kind.reads, ...(exitSegment === undefined ? [] : (['document'] as const))]);
   const asked = scene.now();
   const members = await readMembers(tenant, input, reads, asked, { after, limit: PAGE });
   const last = members.at(-1)?.enrollmentId ?? after;
   if (members.length === 0) return { count: 0, last, paused: false };
   const around = await surroundingsOf(scene, kind, exitSegment, asked);
-  const move = (): MoveContext => ({ place: input, journeyName: scene.journey.name, reentry: version.settings.reentry, now: scene.now() });
+  const move = (): MoveContext => ({ place: input, journeyName: scene.journey.name, reentry: termsOf(version.graph).reentry, now: scene.now() });
 
   const gone = members.filter((member) => member.isGone);
   const leaving = exitSegment === undefined ? [] : members.filter((member) => !member.isGone && isMember(member, exitSegment, around));

@@ -1,6 +1,7 @@
 import type { Arrival, Visit } from '#domain/journey/board.ts';
 import { nodeKinds } from '#domain/journey/nodes/index.ts';
 import { settled } from '../../infra/db/contention.ts';
+import { termsOf } from '../../infra/journeys/terms.ts';
 import type { Version } from '../../infra/journeys/versions.ts';
 import type { Tenant } from '../../infra/tenancy/registry.ts';
 import type { NodeInput } from '../../workflows/contracts.ts';
@@ -47,5 +48,5 @@ async function endThere({ sql }: Tenant, { cohortId }: NodeInput, node: string, 
      update enrollment e set state = $3, reason = $4, ended_at = to_timestamp($5::float8 / 1000), due_at = null, wake_event = null, woken_by = null, woken_at = null,
             reentry_key = case when $6 then e.id::text else e.reentry_key end
        from held h where e.id = h.id`,
-    [cohortId, node, isEnd ? 'completed' : 'exited', isEnd ? null : 'error', now, version.settings.reentry === 'after_completion']));
+    [cohortId, node, isEnd ? 'completed' : 'exited', isEnd ? null : 'error', now, termsOf(version.graph).reentry === 'after_completion']));
 }

@@ -2,7 +2,7 @@ import type { Surroundings } from '#domain/journey/nodes/node.ts';
 import { renderJson, templateFields } from '#domain/journey/template.ts';
 import { nodeKinds } from '#domain/journey/nodes/index.ts';
 import type { WebhookConfig } from '#domain/journey/nodes/webhook.ts';
-import { withDefaults } from '#domain/shared/forms.ts';
+import { readConfig } from '#domain/shared/forms.ts';
 import type { Container } from '../../infra/container.ts';
 import type { Standing } from '../../infra/journeys/members.ts';
 import { openStepSecret } from '../../infra/journeys/secrets.ts';
@@ -44,7 +44,7 @@ export function createWebhookWork({ secrets, clock }: Pick<Container, 'secrets' 
 
   async function callThem(scene: Scene, members: readonly Standing[]): Promise<Map<number, Outcome>> {
     const { tenant: { sql, org }, input, version, node } = scene;
-    const config = withDefaults(nodeKinds.webhook.form, node.config) as unknown as WebhookConfig;
+    const config = readConfig(nodeKinds.webhook.form, node.config) as unknown as WebhookConfig;
     const around: Surroundings = { journeyId: input.journeyId, journeyName: scene.journey.name, graph: version.graph, node, now: scene.now(), zone: org.timezone, rules: null };
     const webhooks = await placeWebhooks(sql, input, members, (member) => renderJson(config.payload, templateFields(member, around)), scene.now());
     const secret = openStepSecret(secrets, org.id, input.journeyId, node);

@@ -7,7 +7,7 @@ import { compileVariants, type TrackedLink } from '../mail/variants.ts';
 import type { Tenant } from '../tenancy/registry.ts';
 
 /** Links do not depend on whose they are: nothing is minted to find them. */
-const linksOnly = { ids: { mint: () => [], read: () => null }, baseUrl: '' };
+const linksOnly = { ids: { mint: () => [], read: () => null, orgNoOf: () => null }, baseUrl: '' };
 
 /**
  * Makes the mails of a version's send steps with the destinations of their links, as a campaign's freeze does: part of the

@@ -19,7 +19,7 @@ export interface MoveContext {
   readonly place: Place;
   readonly journeyName: string;
   /** Of the version's entry: a run that ends under "after completion" makes room for another. */
-  readonly reentry: string | undefined;
+  readonly reentry: string;
   /** Epoch ms. */
   readonly now: number;
 }

@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache';
-import type { EntryConfig } from '#domain/journey/entry.ts';
 import type { Graph, GraphNode } from '#domain/journey/graph.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import type { Tenant } from '../tenancy/registry.ts';
@@ -7,8 +6,6 @@ import type { Tenant } from '../tenancy/registry.ts';
 /** A published graph with its ways looked up once. */
 export interface Version {
   readonly graph: Graph;
-  readonly entry: GraphNode;
-  readonly settings: Partial<EntryConfig>;
   node(id: string): GraphNode | undefined;
   /** Where a port leads, or undefined where it is open. */
   after(id: string, port: string): GraphNode | undefined;
@@ -39,10 +36,8 @@ export function createVersions(): Versions {
   };
 }
 
-export function toVersion(graph: Graph): Version {
+function toVersion(graph: Graph): Version {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
   const ways = new Map(graph.edges.map(({ from, port, to }) => [`${from} ${port}`, to]));
-  const entry = graph.nodes.find((node) => node.kind === 'entry');
-  if (entry === undefined) throw new AppError('invalid', 'This version has no entry.');
-  return { graph, entry, settings: entry.config as Partial<EntryConfig>, node: (id) => nodes.get(id), after: (id, port) => nodes.get(ways.get(`${id} ${port}`) ?? '') };
+  return { graph, node: (id) => nodes.get(id), after: (id, port) => nodes.get(ways.get(`${id} ${port}`) ?? '') };
 }

@@ -7,7 +7,9 @@ import { spinSeed } from '#domain/content/spintax.ts';
 import { textFromHtml } from '#domain/content/text.ts';
 import type { Fields, Value } from '#domain/content/values.ts';
 import { standardFields } from '#domain/customer/fields.ts';
+import { valueAt } from '#domain/journey/filters.ts';
 import { offsetAt } from '#domain/shared/time.ts';
+import { publicUrl } from '../tenancy/tracking-hosts.ts';
 import { asciiAddress, encodeDate, encodeHeader, encodeMailbox, oneLine } from './mime.ts';
 import { compilePlan, type Address, type Person, type Plan } from './template.ts';
 import type { TrackingIds, TrackingKind } from './tracking-id.ts';
@@ -23,6 +25,8 @@ export interface MergeContext {
 }
 
 export interface MailSource {
+  /** Host its links begin with; without one the installation's address. */
+  readonly trackingHost?: string | null;
   /** What receivers tell apart in their feedback; a campaign unless it says otherwise. */
   readonly stream?: 'campaign' | 'journey';
   readonly orgNo: number;
@@ -82,7 +86,7 @@ export interface CompiledMail {
 }
 
 export interface CompileOptions {
-  readonly ids: TrackingIds;
+  readonly ids: Pick<TrackingIds, 'mint' | 'read'>;
   readonly baseUrl: string;
   /** A test mail: `[TEST]` before the subject, no tracking, an unsubscribe link that changes nothing. */
   readonly test?: boolean;
@@ -101,7 +105,7 @@ export function compileMail(source: MailSource, options: CompileOptions): Compil
   const preview = options.preview === true;
   const isReal = options.test !== true && !preview;
   const tracking = { opens: source.tracking.opens && isReal, clicks: source.tracking.clicks && isReal };
-  const trackUrl = `${options.baseUrl.replace(/\/$/, '')}/api/track`;
+  const trackUrl = `${publicUrl(source, options.baseUrl)}/api/track`;
   const from = asciiAddress(source.fromEmail) ?? (preview ? 'preview@localhost' : null);
   if (from === null) throw new Error('from address: expected one like news@example.com');
   const parts = {
@@ -277,14 +281,14 @@ function beforeBodyEnds(html: string, markup: string): string {
 
 /**
  * A person's fields as the merge language names them.
- * @param row a customer's; of journeys with `event`, the one that brought her in: `{ name, properties }`
+ * @param row a customer's; in journeys with `event`, the one that brought her in
  * @param paths only these are looked up, and only those a customer or her event has
  */
 export function fieldsOf(row: Readonly<Record<string, unknown>>, paths: readonly string[]): Fields {
   const fields = new Map<string, Value>();
   for (const path of paths) {
     if (path.startsWith('event.')) {
-      const value = valueIn(row['event'], path.slice('event.'.length).split('.'));
+      const value = eventValue(row['event'] as EntryEvent | null | undefined, path.slice('event.'.length));
       if (value !== undefined) fields.set(path, value);
       continue;
     }
@@ -296,12 +300,16 @@ export function fieldsOf(row: Readonly<Record<string, unknown>>, paths: readonly
   return fields;
 }
 
-/** What stands at a path of any JSON, if it is one value. */
-function valueIn(json: unknown, keys: readonly string[]): Value {
-  let at = json;
-  for (const key of keys) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined;
-    at = (at as Record<string, unknown>)[key];
-  }
-  return typeof at === 'string' || typeof at === 'number' || typeof at === 'boolean' ? at : undefined;
+/** The event that brought somebody into a journey, as `ENTRY_EVENT` reads it. */
+interface EntryEvent {
+  readonly name: string;
+  readonly at: string;
+  readonly properties: Readonly<Record<string, unknown>> | null;
+}
+
+function eventValue(event: EntryEvent | null | undefined, path: string): Value {
+  if (event === null || event === undefined) return undefined;
+  if (path === 'name' || path === 'at') return event[path];
+  const value = path.startsWith('properties.') ? valueAt(path.slice('properties.'.length), event.properties ?? {}) : undefined;
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : (value as Value);
 }

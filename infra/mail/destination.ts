@@ -5,6 +5,7 @@ import { AppError } from '#domain/shared/errors.ts';
 import type { Clock } from '../clock.ts';
 import type { Tenant, Tenants } from '../tenancy/registry.ts';
 import { contextFields, fieldsOf } from './content.ts';
+import { ENTRY_EVENT } from './pages.ts';
 import type { TrackingTarget } from './tracking-id.ts';
 
 interface Template {
@@ -42,12 +43,13 @@ async function readLink({ sql }: Tenant, { mailNo, link }: TrackingTarget): Prom
 }
 
 async function personal({ sql, org }: Tenant, { mailNo, ordinal }: TrackingTarget, { target, paths }: Template, now: number): Promise<string | undefined> {
-  const row = await sql.first<Record<string, unknown> & { campaign: string | null }>(
-    `select c.email, c.first_name, c.last_name, c.phone, c.city, c.country, c.score, c.timezone, c.custom, (select name from campaign where mail_no = m.mail_no) as campaign
+  const row = await sql.first<Record<string, unknown> & { campaign: string | null; journey: string | null }>(
+    `select c.email, c.first_name, c.last_name, c.phone, c.city, c.country, c.score, c.timezone, c.custom, (select name from campaign where mail_no = m.mail_no) as campaign,
+            (select j.name from mail join journey j on j.id = mail.ref_id where mail.no = m.mail_no and mail.kind = 'journey') as journey, ${ENTRY_EVENT}
        from message m left join customer c on c.id = m.customer_id where m.mail_no = $1 and m.ordinal = $2`,
     [mailNo, ordinal],
   );
   if (row === undefined) return undefined;
-  const context = { organization: { name: org.name, address: org.postalAddress }, campaign: { name: row.campaign ?? '' }, timezone: org.timezone };
+  const context = { organization: { name: org.name, address: org.postalAddress }, campaign: { name: row.campaign ?? '' }, ...(row.journey === null ? {} : { journey: { name: row.journey } }), timezone: org.timezone };
   return target(contextFields(context, fieldsOf(row, paths), now)) ?? undefined;
 }

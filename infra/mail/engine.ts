@@ -9,7 +9,8 @@ import { Governor } from './governor.ts';
 import { takeHold } from './ledger.ts';
 import { SessionPool } from './pool.ts';
 import type { Providers } from './providers/registry.ts';
-import { RangeRun, type RangeResult, type RangeRunOptions } from './range-run.ts';
+import { ChosenSupply, RangeSupply, type RangeSupplyOptions } from './pages.ts';
+import { RangeRun, type RangeResult } from './range-run.ts';
 import { findHarm } from './safety.ts';
 import { SessionShare } from './session-share.ts';
 import { loadConnectionNo, loadMail } from './source.ts';
@@ -28,6 +29,15 @@ export interface RangeJob {
   readonly withRetries: boolean;
 }
 
+/** Certain messages of a journey's send step. */
+export interface ChosenJob {
+  readonly orgId: string;
+  readonly mailNo: number;
+  readonly laneId: number;
+  /** A page at most. */
+  readonly ordinals: readonly number[];
+}
+
 export interface SendEngine {
   /**
    * Sends what is pending between two ordinals. Nobody twice, nobody lost: each message is `sending` in the ledger
@@ -37,6 +47,8 @@ export interface SendEngine {
   sendRange(job: RangeJob, alive: () => void): Promise<RangeResult>;
   /** Sends what is due again, of the whole mail. */
   sendRetries(job: RangeJob, alive: () => void): Promise<RangeResult>;
+  /** Sends exactly these, as far as they are pending and no retry of theirs is to come. Promises and errors as `sendRange`. */
+  sendChosen(job: ChosenJob, alive: () => void): Promise<RangeResult>;
   /** No new intents; mail in flight finishes and runs return. */
   drain(): void;
   close(): void;
@@ -80,7 +92,7 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
   const processId = randomUUID();
   let isDraining = false;
 
-  async function run(job: RangeJob, alive: () => void, reads: RangeRunOptions['reads']): Promise<RangeResult> {
+  async function run(job: Omit<RangeJob, 'withRetries'> & { readonly ordinals?: readonly number[] }, alive: () => void, reads: RangeSupplyOptions['reads']): Promise<RangeResult> {
     return options.tenants.use(job.orgId, async (tenant) => {
       const hold = await takeHold(tenant.sql, job);
       if (hold === undefined) throw new AppError('conflict', 'This lane belongs to a newer run.');
@@ -95,8 +107,10 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
       };
       await takeShare();
       const onProblem = (problem: string, error: unknown) => options.logger.error({ err: error, orgId: job.orgId, mailNo: job.mailNo }, problem);
+      const about = { sql: tenant.sql, mailNo: job.mailNo, paths: mail.paths };
+      const supply = job.ordinals !== undefined ? new ChosenSupply({ ...about, ordinals: job.ordinals }) : new RangeSupply({ ...about, connectionNo: hold.connectionNo, from: job.from, to: job.to, reads });
       const range = new RangeRun({
-        sql: tenant.sql, hold, mailOf: mail.of, paths: mail.paths, pool, clock: options.clock, from: job.from, to: job.to, reads, alive, onProblem,
+        sql: tenant.sql, hold, mailOf: mail.of, paths: mail.paths, pool, supply, clock: options.clock, alive, onProblem,
         governor: new Governor({ sql: tenant.sql, connectionNo: hold.connectionNo, mailNo: job.mailNo, zone: tenant.org.timezone }),
         watch: async () => ((await isEdited(tenant, hold.connectionNo, version)) ? { kind: 'draining' } : findHarm(tenant.sql, job.mailNo)),
         onOutbox: () => options.nudge(job.orgId),
@@ -118,12 +132,12 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
   }
 
   /** From launch on the content is locked, so the first compilation stands. */
-  async function compiledMail(tenant: Tenant, job: RangeJob): Promise<CompiledVariants> {
+  async function compiledMail(tenant: Tenant, job: Pick<RangeJob, 'orgId' | 'mailNo'>): Promise<CompiledVariants> {
     const key = `${job.orgId}|${job.mailNo}`;
     const known = compiled.get(key);
     if (known !== undefined) return known;
     const loaded = await loadMail(tenant, job.mailNo);
-    if (loaded === undefined) throw new AppError('not_found', 'The campaign is gone.');
+    if (loaded === undefined) throw new AppError('not_found', 'The campaign or journey of this mail is gone.');
     const made = compileVariants(loaded, { ids: options.ids, baseUrl: options.baseUrl });
     compiled.set(key, made);
     return made;
@@ -146,6 +160,7 @@ export function createSendEngine(options: SendEngineOptions): SendEngine {
   return {
     sendRange: (job, alive) => run(job, alive, job.withRetries ? 'both' : 'range'),
     sendRetries: (job, alive) => run(job, alive, 'retries'),
+    sendChosen: (job, alive) => run({ ...job, from: 1, to: 0, variant: null }, alive, 'range'),
     drain() {
       isDraining = true;
       for (const range of runs) range.drain();

@@ -1,4 +1,4 @@
-import { completeUtm } from '#domain/content/links.ts';
+import { completeUtm, type Utm } from '#domain/content/links.ts';
 import type { GraphNode } from '#domain/journey/graph.ts';
 import type { Tenant } from '../tenancy/registry.ts';
 import type { MailSource } from './content.ts';
@@ -27,7 +27,7 @@ export function journeySource({ org }: Pick<Tenant, 'org'>, mailNo: number, jour
     stream: 'journey', orgNo: org.no, orgSlug: org.slug, mailNo,
     subject: text('subject'), preheader: text('preheader'), fromName: text('fromName'), fromEmail: text('fromEmail'), replyTo: text('replyTo'), html: text('html'), text: text('text'),
     tracking: { opens: isOn('trackOpens'), clicks: isOn('trackClicks') },
-    utm: isOn('utm') ? completeUtm({}, { orgSlug: org.slug, name: journey.slug, variant: slugOf(node) }) : {},
+    utm: completeUtm((node.config['utm'] ?? {}) as Utm, { orgSlug: org.slug, name: journey.slug, variant: slugOf(node) }),
     context: { organization: { name: org.name, address: org.postalAddress }, campaign: { name: '' }, journey: { name: journey.name }, timezone: org.timezone },
   };
 }

@@ -16,6 +16,8 @@ export interface Hold {
   readonly variant: number | null;
   /** Mails one customer gets in so many days at most, journeys and other campaigns included. */
   readonly cap: FrequencyCap | null;
+  /** Whether who has left the journey's step by now is skipped. */
+  readonly isJourney: boolean;
 }
 
 export interface FrequencyCap {
@@ -57,7 +59,8 @@ export interface Refusal {
  * $1-$4 ended: ordinals, states, reasons, replies; $5 mail; $6 epoch; $7 wanted ordinals; $8 lane; $9 shard; $10 variant;
  * $11 connection; $12, $13 mails and days of the cap.
  */
-function tickText(options: { readonly retries: boolean; readonly capped: boolean }): string {
+function tickText(options: { readonly retries: boolean; readonly capped: boolean; readonly journey?: boolean }): string {
+  const hasLeft = options.journey ? "not exists (select from enrollment e where e.id = m.enrollment_id and e.visit = m.visit and e.state = 'active')" : 'false';
   const isOver = options.capped
     ? '(select count(*) from message p where p.customer_id = c.id and p.mail_no <> $5 and p.state in (1, 2, 5) and p.started_at > now() - make_interval(days => $13)) >= $12'
     : 'false';
@@ -69,8 +72,8 @@ with ended as (
   returning m.state, m.variant, m.reason),
 granted as (
   update message m
-     set state = case when c.mailable and not ${isOver} then 1 else 4 end,
-         reason = case when c.mailable then ${options.capped ? `case when ${isOver} then 'frequency_cap' end` : 'null'} when c.is_unsubscribed then 'unsubscribed' when c.is_bounced then 'bounced' else 'suppressed' end,
+     set state = case when c.mailable and not ${hasLeft} and not ${isOver} then 1 else 4 end,
+         reason = case when c.mailable then case when ${hasLeft} then 'cancelled' when ${isOver} then 'frequency_cap' end when c.is_unsubscribed then 'unsubscribed' when c.is_bounced then 'bounced' else 'suppressed' end,
          connection_no = l.connection_no, variant = coalesce(m.variant, $10::int2), epoch = $6, attempt = m.attempt + 1, started_at = clock_timestamp()
     from customer c, lane l, mail
    where m.mail_no = $5 and m.ordinal = any($7::int[]) and m.state = 0 and c.id = m.customer_id
@@ -96,6 +99,8 @@ const tickStatements = {
   fresh: statement('ledger-tick', tickText({ retries: false, capped: false })),
   retries: statement('ledger-tick-retry', tickText({ retries: true, capped: false })),
   capped: statement('ledger-tick-capped', tickText({ retries: true, capped: true })),
+  journey: statement('ledger-tick-journey', tickText({ retries: true, capped: false, journey: true })),
+  cappedJourney: statement('ledger-tick-journey-capped', tickText({ retries: true, capped: true, journey: true })),
 };
 
 /**
@@ -130,7 +135,7 @@ on conflict (mail_no, hour, connection_no, variant, shard) do update
  * Begins an attempt: takes a new epoch for the lane, and what an earlier attempt left `sending` in the range becomes in doubt.
  * @returns undefined when the lane is gone: a newer run of the campaign has made others
  */
-export async function takeHold(sql: Sql, input: { readonly mailNo: number; readonly laneId: number; readonly from: number; readonly to: number; readonly variant: number | null }): Promise<Hold | undefined> {
+export async function takeHold(sql: Sql, input: { readonly mailNo: number; readonly laneId: number; readonly from: number; readonly to: number; readonly ordinals?: readonly number[]; readonly variant: number | null }): Promise<Hold | undefined> {
   return sql.transaction(async (tx) => {
     const mail = await tx.first<{ epoch: number }>('update mail set epoch = epoch + 1 where no = $1 returning epoch', [input.mailNo]);
     if (mail === undefined) return undefined;
@@ -138,30 +143,33 @@ export async function takeHold(sql: Sql, input: { readonly mailNo: number; reado
       'update lane set epoch = $3 from sending_setting s where id = $1 and mail_no = $2 returning shard, connection_no as "connectionNo", s.cap_mails as mails, s.cap_days as days',
       [input.laneId, input.mailNo, mail.epoch]);
     if (lane === undefined) return undefined;
-    await doubt(tx, { mailNo: input.mailNo, from: input.from, to: input.to, before: mail.epoch, shard: lane.shard });
+    await doubt(tx, { mailNo: input.mailNo, from: input.from, to: input.to, ...(input.ordinals === undefined ? {} : { ordinals: input.ordinals }), before: mail.epoch, shard: lane.shard });
     const cap = lane.mails === null || lane.days === null ? null : { mails: lane.mails, days: lane.days };
-    return { mailNo: input.mailNo, laneId: input.laneId, epoch: mail.epoch, shard: lane.shard, connectionNo: lane.connectionNo, variant: input.variant, cap };
+    return { mailNo: input.mailNo, laneId: input.laneId, epoch: mail.epoch, shard: lane.shard, connectionNo: lane.connectionNo, variant: input.variant, cap, isJourney: input.ordinals !== undefined };
   });
 }
 
 /** Rows that an older epoch left `sending` become in doubt: the server may have taken them; of whom something was heard already, it has. Part of the caller's transaction. */
-export async function doubt(tx: Sql, range: { readonly mailNo: number; readonly from: number; readonly to: number; readonly before: number; readonly shard: number }): Promise<void> {
-  await tx.run(DOUBT, [range.mailNo, range.from, range.to, range.before, range.shard]);
+export async function doubt(tx: Sql, range: { readonly mailNo: number; readonly from: number; readonly to: number; readonly ordinals?: readonly number[]; readonly before: number; readonly shard: number }): Promise<void> {
+  if (range.ordinals === undefined) await tx.run(DOUBT, [range.mailNo, range.from, range.to, range.before, range.shard]);
+  else await tx.run(DOUBT_CHOSEN, [range.mailNo, range.ordinals, range.before, range.shard]);
 }
 
-const DOUBT = statement('ledger-doubt', /* sql */ `
+const doubtText = (which: string, before: string, shard: string) => /* sql */ `
 with left_over as (
   select ordinal, exists (select from event e where e.customer_id = m.customer_id and e.mail_no = m.mail_no and e.ordinal = m.ordinal) as is_proven
-    from message m where mail_no = $1 and ordinal between $2 and $3 and state = 1 and epoch < $4 order by ordinal for update of m),
+    from message m where mail_no = $1 and ${which} and state = 1 and epoch < ${before} order by ordinal for update of m),
 doubted as (
   update message m set state = case when l.is_proven then 2 else 5 end, reason = case when l.is_proven then null else 'interrupted' end, ended_at = now()
     from left_over l where m.mail_no = $1 and m.ordinal = l.ordinal returning m.connection_no, m.variant, m.state),
 reasoned as (
-  insert into reason_count (mail_no, state, reason, shard, count) select $1, 5, 'interrupted', $5, count(*) from doubted where state = 5 having count(*) > 0
+  insert into reason_count (mail_no, state, reason, shard, count) select $1, 5, 'interrupted', ${shard}, count(*) from doubted where state = 5 having count(*) > 0
   on conflict (mail_no, state, reason, shard) do update set count = reason_count.count + excluded.count)
 insert into mail_count (mail_no, hour, connection_no, variant, shard, sent, in_doubt)
-select $1, date_trunc('hour', now(), 'UTC'), connection_no, coalesce(variant, 0), $5, count(*) filter (where state = 2), count(*) filter (where state = 5) from doubted group by 3, 4
-on conflict (mail_no, hour, connection_no, variant, shard) do update set sent = mail_count.sent + excluded.sent, in_doubt = mail_count.in_doubt + excluded.in_doubt`);
+select $1, date_trunc('hour', now(), 'UTC'), connection_no, coalesce(variant, 0), ${shard}, count(*) filter (where state = 2), count(*) filter (where state = 5) from doubted group by 3, 4
+on conflict (mail_no, hour, connection_no, variant, shard) do update set sent = mail_count.sent + excluded.sent, in_doubt = mail_count.in_doubt + excluded.in_doubt`;
+const DOUBT = statement('ledger-doubt', doubtText('ordinal between $2 and $3', '$4', '$5'));
+const DOUBT_CHOSEN = statement('ledger-doubt-chosen', doubtText('ordinal = any($2::int[])', '$3', '$4'));
 
 /**
  * One tick. Outcomes that found their row in doubt are written there too.
@@ -169,7 +177,7 @@ on conflict (mail_no, hour, connection_no, variant, shard) do update set sent = 
  */
 export async function tick(sql: Sql, hold: Hold, ended: readonly Ended[], wanted: readonly number[], takesRetries: boolean): Promise<TickResult> {
   const columns = [ended.map((e) => e.ordinal), ended.map((e) => e.state), ended.map((e) => e.reason), ended.map((e) => e.reply)];
-  const query: Statement = hold.cap !== null ? tickStatements.capped : takesRetries ? tickStatements.retries : tickStatements.fresh;
+  const query: Statement = hold.isJourney ? tickStatements[hold.cap === null ? 'journey' : 'cappedJourney'] : hold.cap !== null ? tickStatements.capped : takesRetries ? tickStatements.retries : tickStatements.fresh;
   const ask = (on: Sql) => on.rows<{ ordinal: number; state: number }>(query, [
     ...columns, hold.mailNo, hold.epoch, wanted, hold.laneId, hold.shard, hold.variant, hold.connectionNo, ...(hold.cap === null ? [] : [hold.cap.mails, hold.cap.days])]);
   const rows = hold.cap === null || wanted.length === 0 ? await ask(sql) : await sql.transaction(async (tx) => {
@@ -189,7 +197,7 @@ export async function tick(sql: Sql, hold: Hold, ended: readonly Ended[], wanted
 }
 
 /** Gives back what this attempt may have been granted and never began: a definite "not sent". */
-export async function takeBack(sql: Sql, hold: Hold, granted: readonly { readonly ordinal: number; readonly isRetry?: true }[]): Promise<void> {
+export async function takeBack(sql: Sql, hold: Hold, granted: readonly { readonly ordinal: number; readonly isRetry?: boolean }[]): Promise<void> {
   if (granted.length === 0) return;
   await sql.run(
     `with back as (update message set state = 0, attempt = attempt - 1 where mail_no = $1 and ordinal = any($2::int[]) and epoch = $3 and state = 1 returning ordinal)
@@ -198,14 +206,20 @@ export async function takeBack(sql: Sql, hold: Hold, granted: readonly { readonl
   );
 }
 
-/** Tells the index that these messages were sent: one outbox row of ordinals as ranges, `[from, to, from, to, …]`. */
+/** Rows of so many ordinals at most: the outbox takes whole rows, and while a campaign sends fast it wants little at a time. */
+const TOLD_AT_ONCE = 500;
+
+/** Tells the index that these messages were sent: outbox rows of ordinals as ranges, `[from, to, from, to, …]`. */
 export async function tellSent(sql: Sql, mailNo: number, ordinals: readonly number[]): Promise<void> {
-  const ranges: number[] = [];
-  for (const ordinal of [...ordinals].sort((a, b) => a - b)) {
-    if (ranges.at(-1) === ordinal - 1) ranges[ranges.length - 1] = ordinal;
-    else ranges.push(ordinal, ordinal);
+  const sorted = [...ordinals].sort((a, b) => a - b);
+  for (let at = 0; at < sorted.length; at += TOLD_AT_ONCE) {
+    const ranges: number[] = [];
+    for (const ordinal of sorted.slice(at, at + TOLD_AT_ONCE)) {
+      if (ranges.at(-1) === ordinal - 1) ranges[ranges.length - 1] = ordinal;
+      else ranges.push(ordinal, ordinal);
+    }
+    await sql.run(`insert into outbox (topic, ids, payload) values ('sent', $1, jsonb_build_object('mail', $2::int))`, [ranges, mailNo]);
   }
-  await sql.run(`insert into outbox (topic, ids, payload) values ('sent', $1, jsonb_build_object('mail', $2::int))`, [ranges, mailNo]);
 }
 
 /** Why nothing was granted. */

@@ -7,9 +7,9 @@ import type { Sql } from '../db/sql.ts';
 import { fieldsOf, type CompiledMail } from './content.ts';
 import type { Governor } from './governor.ts';
 import { settleRefusals, standing, takeBack, tellSent, tick, type Ended, type Hold, type Refusal } from './ledger.ts';
-import type { SessionPool } from './pool.ts';
+import type { Sender, SessionPool } from './pool.ts';
 import type { Outcome, Session } from './providers/provider.ts';
-import { pageStatement, retryPageStatement, type PageRow } from './pages.ts';
+import { PAGE, type Person, type Supply } from './pages.ts';
 import { requeue, toRefusal } from './refusal.ts';
 
 export interface RangeResult {
@@ -44,10 +44,8 @@ export interface RangeRunOptions {
   readonly pool: SessionPool;
   readonly governor: Governor;
   readonly clock: Clock;
-  readonly from: number;
-  readonly to: number;
-  /** Pending messages of the range; due retries of the whole mail over this connection; or both. */
-  readonly reads: 'range' | 'retries' | 'both';
+  /** Whose turn it is. */
+  readonly supply: Supply;
   /** Called at least every 2 seconds while the run goes on. */
   readonly alive: () => void;
   /** Looks every 5 seconds or 1,000 mails whether it is still right to go on. */
@@ -56,16 +54,13 @@ export interface RangeRunOptions {
   readonly onProblem: (problem: string, error: unknown) => void;
 }
 
-const PAGE = 1_000;
-/** The index learns of sent mail in rows of this many at most, or what a second brought. */
+/** The index learns of sent mail by this many, or what a second brought. */
 const TELL_AT = 5_000;
 const REFILL_BELOW = 400;
 const ALIVE_EVERY_MS = 1_000;
 const WATCH_EVERY_MS = 5_000;
 /** Or after so many mails: a fast range would be over before it is looked at for the first time. */
 const WATCH_EVERY_MAILS = 1_000;
-/** Due retries are looked for this often while a range is sent. */
-const RETRIES_EVERY_MS = 5_000;
 /** Longer than this no slot waits for a limit: the run returns and says when to come back. */
 const LONGEST_WAIT_MS = 2_000;
 /**
@@ -82,8 +77,6 @@ const SALVAGE_EVERY_MS = 500;
 /** So many sessions that broke before one message was handed over count as one attempt. */
 const LOSSES_PER_ATTEMPT = 3;
 
-/** Somebody whose turn it is; a retry stands in the table of retries until it is granted. */
-type Person = PageRow & { readonly isRetry?: true };
 /** A message on its way: the person and the attempt this is. */
 type Flight = Person & { readonly session: Session };
 
@@ -91,17 +84,14 @@ type Flight = Person & { readonly session: Session };
  * One attempt at one range. A tick writes what ended and grants as many messages as sessions are free; the next tick
  * starts when the last has returned, so many sessions hide the commit's latency.
  */
-export class RangeRun {
+export class RangeRun implements Sender {
   readonly #o: RangeRunOptions;
   #queue: Person[] = [];
-  #paged: number;
   #isPaging = false;
-  #isExhausted = false;
   #free: Session[] = [];
   #borrowed = 0;
   #borrowing = 0;
   #inFlight = 0;
-  #retriesAt = 0;
   #limitedUntil = 0;
   #isWatching = false;
   #watchedAt = 0;
@@ -123,9 +113,19 @@ export class RangeRun {
 
   constructor(options: RangeRunOptions) {
     this.#o = options;
-    this.#paged = options.from - 1;
-    this.#isExhausted = options.reads === 'retries';
     this.#watchedAt = options.clock.now();
+  }
+
+  get mailNo(): number {
+    return this.#o.hold.mailNo;
+  }
+
+  get demand(): number {
+    return this.#stop !== null || this.#failure !== undefined ? this.#inFlight : this.#inFlight + this.#queue.length + (this.#o.supply.isExhausted ? 0 : PAGE);
+  }
+
+  look(): void {
+    this.#signal();
   }
 
   /** No new intents from now on. */
@@ -150,10 +150,10 @@ export class RangeRun {
       await this.#tellRest();
       clearInterval(beat);
       if (this.#wakeTimer !== null) clearTimeout(this.#wakeTimer);
-      for (const session of this.#free) this.#o.pool.giveBack(session);
+      for (const session of this.#free) this.#o.pool.giveBack(session, this);
       await this.#o.governor.close();
     }
-    const waiting = this.#queue.reduce((lowest, person) => (person.isRetry ? lowest : Math.min(lowest, person.ordinal)), this.#isExhausted ? this.#o.to + 1 : this.#paged + 1);
+    const waiting = this.#queue.reduce((lowest, person) => (person.isRetry ? lowest : Math.min(lowest, person.ordinal)), this.#o.supply.next);
     return { next: waiting, ...this.#counts, stop: this.#stop };
   }
 
@@ -171,7 +171,7 @@ export class RangeRun {
       const room = mayGrant && this.#stop === null ? Math.min(this.#queue.length, this.#free.length) : 0;
       const wanted = this.#queue.splice(0, room === 0 ? 0 : await this.#allowed(room));
       if (wanted.length === 0 && this.#ended.length === 0) {
-        const isDone = this.#stop !== null || !mayGrant || (this.#queue.length === 0 && this.#isExhausted);
+        const isDone = this.#stop !== null || !mayGrant || (this.#queue.length === 0 && this.#o.supply.isExhausted);
         if (this.#inFlight === 0 && this.#borrowing === 0 && this.#refused.length === 0 && !this.#isPaging && isDone) {
           if (this.#failure !== undefined) throw this.#failure;
           return;
@@ -273,6 +273,7 @@ export class RangeRun {
     const told = this.#sent;
     this.#sent = [];
     this.#telling = tellSent(this.#o.sql, this.#o.hold.mailNo, told)
+      // Told twice changes nothing, so what was told in part is told again.
       .then(() => this.#o.onOutbox(), () => void this.#sent.push(...told))
       .finally(() => { this.#telling = null; });
   }
@@ -372,7 +373,7 @@ export class RangeRun {
     if (session.isUsable) this.#free.push(session);
     else {
       this.#borrowed -= 1;
-      this.#o.pool.giveBack(session);
+      this.#o.pool.giveBack(session, this);
     }
   }
 
@@ -382,7 +383,7 @@ export class RangeRun {
     this.#free = this.#free.filter((session) => {
       if (session.isUsable && this.#borrowed <= most) return true;
       this.#borrowed -= 1;
-      this.#o.pool.giveBack(session);
+      this.#o.pool.giveBack(session, this);
       return false;
     });
     if (most === 0) return this.#wakeIn(NO_SESSION_MS);
@@ -404,28 +405,10 @@ export class RangeRun {
 
   #page(): void {
     if (this.#isPaging || this.#queue.length >= REFILL_BELOW) return;
-    const { sql, hold, paths, to, reads } = this.#o;
-    const now = this.#o.clock.now();
-    let reading: Promise<void> | null = null;
-    if (reads !== 'range' && now - this.#retriesAt >= RETRIES_EVERY_MS) {
-      // One page of due retries at a time: what is left has its turn in the next.
-      if (reads === 'both' || this.#retriesAt === 0) {
-        reading = sql.rows<PageRow>(retryPageStatement(paths), [hold.mailNo, PAGE, hold.connectionNo]).then((rows) => {
-          const queued = new Set(this.#queue.filter((person) => person.isRetry).map((person) => person.ordinal));
-          for (const row of rows) if (!queued.has(row.ordinal)) this.#queue.push({ ...row, isRetry: true });
-        });
-      }
-      this.#retriesAt = now;
-    } else if (!this.#isExhausted) {
-      reading = sql.rows<PageRow>(pageStatement(paths), [hold.mailNo, this.#paged, to, PAGE]).then((rows) => {
-        this.#queue.push(...rows);
-        this.#paged = rows.at(-1)?.ordinal ?? this.#paged;
-        this.#isExhausted = rows.length < PAGE;
-      });
-    }
+    const reading = this.#o.supply.read(this.#queue, this.#o.clock.now());
     if (reading === null) return;
     this.#isPaging = true;
-    void reading.catch((error: unknown) => { this.#failure ??= error; }).finally(() => { this.#isPaging = false; this.#signal(); });
+    void reading.then((people) => void this.#queue.push(...people)).catch((error: unknown) => { this.#failure ??= error; }).finally(() => { this.#isPaging = false; this.#signal(); });
   }
 
   #woken(): Promise<void> {

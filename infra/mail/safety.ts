@@ -13,14 +13,14 @@ export function harmSql(mailNo: '$1' | '$2'): string {
 
 /**
  * Whether a mail does harm: more complaints or hard bounces than a sender survives. Of a campaign that a person resumed in
- * spite of it only what came after is judged.
+ * spite of it only what came after is judged; a journey's mails are not: they go on for months, and nobody resumes them.
  * @returns null while it does not, or the organization has switched this off
  */
 export async function findHarm(sql: Sql, mailNo: number): Promise<RangeStop | null> {
   const row = await sql.first<{ sent: number; complained: number; bounced: number }>(
     `select h.sent - coalesce((c.accepted_harm->>'sent')::int, 0) as sent, h.complained - coalesce((c.accepted_harm->>'complained')::int, 0) as complained,
             h.bounced - coalesce((c.accepted_harm->>'bounced')::int, 0) as bounced
-       from (${harmSql('$1')}) h join sending_setting s on s.safety_stops left join campaign c on c.mail_no = $1`, [mailNo]);
+       from (${harmSql('$1')}) h join sending_setting s on s.safety_stops join campaign c on c.mail_no = $1`, [mailNo]);
   if (row === undefined || row.sent < JUDGED_FROM) return null;
   const share = (part: number) => `${((part / row.sent) * 100).toFixed(1)} % of ${row.sent.toLocaleString('en-US')}`;
   if (row.complained / row.sent > MOST_COMPLAINTS) return { kind: 'unsafe', reason: 'complaint_rate', detail: `${row.complained} complained, ${share(row.complained)}.` };

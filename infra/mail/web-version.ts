@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Tenant } from '../tenancy/registry.ts';
 import { fieldsOf } from './content.ts';
+import { ENTRY_EVENT } from './pages.ts';
 import { loadMail } from './source.ts';
 import type { TrackingIds } from './tracking-id.ts';
 import { compileVariants, type CompiledVariants } from './variants.ts';
@@ -38,7 +39,7 @@ export function createWebVersions(options: { readonly ids: TrackingIds; readonly
 
   return async (tenant: Tenant, mailNo: number, ordinal: number): Promise<WebVersion | undefined> => {
     const reader = await tenant.sql.first<Record<string, unknown> & { id: number; email: string; variant: number | null }>(
-      `select c.*, m.variant from message m join customer c on c.id = m.customer_id where m.mail_no = $1 and m.ordinal = $2 and m.attempt > 0`, [mailNo, ordinal]);
+      `select c.*, m.variant, ${ENTRY_EVENT} from message m join customer c on c.id = m.customer_id where m.mail_no = $1 and m.ordinal = $2 and m.attempt > 0`, [mailNo, ordinal]);
     if (reader === undefined) return undefined;
     const mail = await compiled(tenant, mailNo);
     if (mail === undefined) return undefined;

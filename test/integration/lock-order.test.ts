@@ -43,7 +43,7 @@ async function pending(label: string, people: number): Promise<Hold> {
   await sql('update message set state = 0, ended_at = null, started_at = null, attempt = 0 where mail_no = $1', [mailNo]);
   await sql('update mail set open = true where no = $1', [mailNo]);
   const [lane] = await sql<{ id: number }>('insert into lane (mail_no, connection_no, shard, epoch) values ($1, 1, 1, 1) returning id', [mailNo]);
-  return { mailNo, laneId: lane!.id, epoch: 1, shard: 1, connectionNo: 1, variant: null, cap: { mails: 5, days: 7 } };
+  return { mailNo, laneId: lane!.id, epoch: 1, shard: 1, connectionNo: 1, variant: null, cap: { mails: 5, days: 7 }, isJourney: false };
 }
 
 test('a dead address waits for its suppression before it holds its message', async () => {

@@ -206,11 +206,13 @@ create table lane (
   connection_no smallint not null,
   shard smallint not null,
   epoch integer not null default 0,
-  cohort_id bigint
+  cohort_id bigint,
+  first_ordinal integer,
+  last_ordinal integer
 );
 create index lane_mail on lane (mail_no);
 create unique index lane_cohort on lane (mail_no, cohort_id) where cohort_id is not null;
-comment on column lane.cohort_id is 'of journeys: the cohort that sends by it';
+comment on column lane.cohort_id is 'of journeys: the cohort that sends by it; its messages that are not over lie between first_ordinal and last_ordinal, among those of other cohorts';
 comment on column lane.shard is 'row of mail_count this lane counts in, so that lanes never wait for each other';
 comment on column lane.epoch is 'fencing: a new attempt raises it, and a stopped worker that wakes gets no rows';
 
