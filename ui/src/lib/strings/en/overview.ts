@@ -17,7 +17,7 @@ export const overviewText = {
     noActivity: 'Nothing was sent in this period. The chart fills with the next campaign.',
     running: 'Running', scheduled: 'Scheduled', nothingRunning: 'No campaign is running.', nothingScheduled: 'No campaign is scheduled.', journeys: 'Active journeys', noJourneys: 'No journey is published.', inside: (size: string) => `${size} inside`, goal: (rate: string) => `goal ${rate}`, starts: (at: string) => `Starts ${at}`,
     attention: 'Needs attention', attentionCount: (size: number) => plural(size, 'thing', 'things'),
-    attentionKinds: { campaign_paused: 'Campaign paused by itself', campaign_failed: 'Campaign failed', journey_held: 'People are held up in a journey', connection_broken: 'Connection broken', import_failed: 'Import failed', journey_held: 'Journey holds people on a step' } as Record<string, string>,
+    attentionKinds: { campaign_paused: 'Campaign paused by itself', campaign_failed: 'Campaign failed', journey_held: 'People are held up in a journey', connection_broken: 'Connection broken', import_failed: 'Import failed' } as Record<string, string>,
     allReports: 'All reports',
     start: 'Send your first campaign',
     startText: 'Six steps from a file of addresses to mail you can read. Everything stays on this machine: the mail catcher keeps what is sent.',
