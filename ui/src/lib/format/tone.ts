@@ -1,7 +1,7 @@
 export type Tone = 'running' | 'paused' | 'done' | 'failed' | 'scheduled' | 'draft';
 
 const tones: Record<string, Tone> = {
-  running: 'running', sending: 'running', queued: 'running', validating: 'running', collecting: 'running', resolving: 'running', provisioning: 'running',
+  running: 'running', published: 'running', sending: 'running', queued: 'running', validating: 'running', collecting: 'running', resolving: 'running', provisioning: 'running',
   paused: 'paused', in_doubt: 'paused', suppressed: 'paused', skipped: 'paused', unsubscribed: 'paused', degraded: 'paused', warning: 'paused',
   completed: 'done', sent: 'done', active: 'done', mailable: 'done', healthy: 'done', ok: 'done',
   failed: 'failed', bounced: 'failed', broken: 'failed', complaint: 'failed', hard_bounce: 'failed', down: 'failed',

@@ -1,5 +1,5 @@
 import { ApiError, get, post } from '$lib/api/client.ts';
-import type { BulkJob, CampaignRow, ExportJob, Import, SearchIndex } from '$lib/api/types.ts';
+import type { BulkJob, CampaignRow, ExportJob, Import, JourneyJob, SearchIndex } from '$lib/api/types.ts';
 import { session } from './session.svelte.ts';
 
 /** Work under way is asked for this often, and often enough to watch it while something is followed. */
@@ -8,6 +8,8 @@ const FOLLOWING_MS = 1_000;
 
 const isGoing = ({ endedAt }: { endedAt: string | null }) => endedAt === null;
 type Ended = (job: BulkJob) => void;
+/** Long work on a journey. */
+export interface JourneyWork { readonly journey: { readonly id: string; readonly name: string }; readonly job: JourneyJob }
 
 /** Work that goes on whichever page is open: campaigns, imports, actions over many customers, exports, a re-index. */
 class RunningWork {
@@ -18,7 +20,9 @@ class RunningWork {
   /** Exports that were seen running and can be downloaded now, until they are put away. */
   ready = $state.raw<ExportJob[]>([]);
   index = $state.raw<SearchIndex['building'] | null>(null);
-  total = $derived(this.campaigns.length + this.imports.length + this.bulk.length + this.exports.length + (this.index ? 1 : 0));
+  /** Begun in this browser; each journey's own page shows all of its work. */
+  journeys = $state.raw<JourneyWork[]>([]);
+  total = $derived(this.campaigns.length + this.imports.length + this.bulk.length + this.exports.length + this.journeys.length + (this.index ? 1 : 0));
   #followed = new Map<string, Ended>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watchers = 0;
@@ -36,6 +40,8 @@ class RunningWork {
       this.imports = imports.data.filter((one) => ['queued', 'validating', 'running'].includes(one.state));
       this.index = index.building;
       this.#settle(bulk.data, exports.data);
+      const work = await Promise.all(this.journeys.map(async ({ journey, job }) => ({ journey, job: await get('/journeys/{id}/jobs/{jobId}', { path: { id: journey.id, jobId: job.id } }) })));
+      this.journeys = work.filter(({ job }) => isGoing(job));
     } catch (cause) {
       // The tray is a convenience: what cannot be read now is shown as it was; the pages themselves report what is wrong.
       if (!(cause instanceof ApiError)) throw cause;
@@ -61,6 +67,12 @@ class RunningWork {
     this.#again(kind === 'bulk' ? 250 : FOLLOWING_MS / 2);
   }
 
+  followJourney(journey: JourneyWork['journey'], job: JourneyJob) {
+    if (!isGoing(job)) return;
+    this.journeys = [...this.journeys.filter((one) => one.job.id !== job.id), { journey: { id: journey.id, name: journey.name }, job }];
+    this.#again(FOLLOWING_MS / 2);
+  }
+
   putAway(job: Pick<ExportJob, 'id'>) { this.ready = this.ready.filter(({ id }) => id !== job.id); }
 
   async cancelBulk(id: string): Promise<void> { await post('/customers/bulk/{id}/cancel', { path: { id } }); await this.refresh(); }
@@ -71,7 +83,7 @@ class RunningWork {
     if (this.#watchers === 0) return;
     this.#timer = setTimeout(() => {
       const asked = document.hidden && this.#followed.size === 0 ? Promise.resolve() : this.refresh();
-      void asked.finally(() => this.#again(this.#followed.size > 0 || this.index ? FOLLOWING_MS : RESTING_MS));
+      void asked.finally(() => this.#again(this.#followed.size > 0 || this.journeys.length > 0 || this.index ? FOLLOWING_MS : RESTING_MS));
     }, delay);
   }
 

@@ -2,6 +2,7 @@ import type { Snippet } from 'svelte';
 import { get } from '$lib/api/client.ts';
 import type { Customer } from '$lib/api/types.ts';
 
+export interface Shortcut { keys: readonly string[]; label: string }
 export interface Crumb { label: string; href?: string }
 
 /** What the frame around a page shows: where one is, and the page's one primary action. */
@@ -9,6 +10,8 @@ class Shell {
   crumbs = $state.raw<Crumb[]>([]);
   action = $state.raw<Snippet | null>(null);
   collapsed = $state(globalThis.localStorage?.getItem('fermata-sidebar') === 'collapsed');
+  /** Keys of the page alone, shown above those that work everywhere. */
+  shortcuts = $state.raw<readonly Shortcut[]>([]);
   menuOpen = $state(false);
   paletteOpen = $state(false);
 
@@ -40,4 +43,14 @@ export async function findPeople(text: string, signal: AbortSignal): Promise<Cus
   } catch {
     return [];
   }
+}
+
+export interface Thing { readonly kind: 'campaigns' | 'journeys' | 'segments'; readonly id: string; readonly name: string }
+
+/** Campaigns, journeys and segments by a part of their name, for the palette; what cannot be searched now is left out. */
+export async function findThings(text: string, signal: AbortSignal): Promise<Thing[]> {
+  if (text.trim().length < 2) return [];
+  const asked = { query: { search: text.trim(), limit: 4 }, signal };
+  const named = (kind: Thing['kind'], page: Promise<{ data: readonly { id: string; name: string }[] }>) => page.then(({ data }) => data.map(({ id, name }): Thing => ({ kind, id, name })), (): Thing[] => []);
+  return (await Promise.all([named('campaigns', get('/campaigns', asked)), named('journeys', get('/journeys', asked)), named('segments', get('/segments', asked))])).flat();
 }

@@ -115,7 +115,7 @@ export const segments = {
     times: 'Times', timesUnit: 'times',
     filter: 'Which mail',
     anyMail: 'any mail', campaign: 'campaign', journey: 'journey',
-    chooseCampaign: 'Choose a campaign', step: 'Step',
+    chooseCampaign: 'Choose a campaign', chooseJourney: 'Choose a journey', step: 'Step', anyStep: 'any mail of it',
     when: 'When', anyTime: 'at any time', inLast: 'in the last', last: 'How many', unit: 'Unit',
     units: { MINUTE: 'minutes', HOUR: 'hours', DAY: 'days', WEEK: 'weeks', MONTH: 'months', YEAR: 'years' } satisfies Record<WindowUnit, string>,
     machine: 'Include machines',
