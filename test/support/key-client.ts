@@ -10,8 +10,8 @@ export interface KeyClient {
 }
 
 /** Speaks to an API that runs as a process of its own, with a key of the organization. */
-export async function createKeyClient({ orgId, container }: TestOrganization, baseUrl: string): Promise<KeyClient> {
-  const { key } = await createServices(container).apiKeys.create(orgId, { kind: 'user', id: 'test', name: 'Test', email: null }, { name: 'Test', scopes: ['campaigns:write', 'campaigns:launch', 'suppression:write', 'customers:write'] });
+export async function createKeyClient({ orgId, container }: TestOrganization, baseUrl: string, scopes: readonly string[] = ['campaigns:write', 'campaigns:launch', 'suppression:write', 'customers:write']): Promise<KeyClient> {
+  const { key } = await createServices(container).apiKeys.create(orgId, { kind: 'user', id: 'test', name: 'Test', email: null }, { name: 'Test', scopes: [...scopes] });
   const request: KeyClient['request'] = async (method, path, body) => {
     const answer = await fetch(`${baseUrl}/api/v1${path}`, {
       method, signal: AbortSignal.timeout(10_000),

@@ -3,6 +3,7 @@ import type { Graph } from '#domain/journey/graph.ts';
 import { enter } from '../../infra/journeys/enter.ts';
 import { prepareJourneyMails } from '../../infra/journeys/mails.ts';
 import { findOverdue } from '../../infra/journeys/overdue.ts';
+import { armTrigger } from '../../infra/journeys/triggers.ts';
 import { createVersions } from '../../infra/journeys/versions.ts';
 import type { Sql } from '../../infra/db/sql.ts';
 import type { JourneyInput } from '../../workflows/contracts.ts';
@@ -35,6 +36,7 @@ export async function publish(organization: TestOrganization, connectionId: stri
     await tx.run(`insert into journey (id, name, slug, state, active_version, created_by) values ($1, 'Welcome series', 'welcome-series', 'published', 1, 'test')`, [id]);
     await tx.run(`insert into journey_version (journey_id, no, graph, published_by) values ($1, 1, $2, 'test')`, [id, JSON.stringify(graph)]);
     await prepareJourneyMails(tenant, tx, id, 1, graph);
+    await armTrigger(tx, id);
     return tx.rows<{ no: number; step: string }>('select no, step_id as step from mail where ref_id = $1', [id]);
   }));
   return { organization, id, graph, sender, mails: new Map(mails.map((mail) => [mail.step, mail.no])) };
