@@ -108,8 +108,8 @@ test('the next run goes on with the same tokens', () => {
 });
 
 /**
- * A world around a board: people as rows, visits that take their time, a loop like the workflow's. Whatever the order, everybody
- * with due work is visited, a second after it at the latest.
+ * A world around a board: people as rows, visits that look at them at some moment and tell of it later, a loop like the
+ * workflow's. Whatever the order, everybody with due work is visited, a second after it at the latest.
  */
 interface Row { node: string; due: number; woken: boolean }
 const nodes = ['a', 'b', 'c', 'd'];
@@ -118,7 +118,7 @@ const commands = fc.array(fc.oneof(
   fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 5_000 }) }),
   fc.record({ kind: fc.constant('wake' as const), person: fc.nat(7) }),
   fc.record({ kind: fc.constant('move' as const), person: fc.nat(7), node: fc.constantFrom(...nodes) }),
-  fc.record({ kind: fc.constant('end' as const), visit: fc.nat(3) }),
+  fc.record({ kind: fc.constantFrom('act' as const, 'end' as const), visit: fc.nat(3) }),
   fc.record({ kind: fc.constant('pause' as const) }), fc.record({ kind: fc.constant('resume' as const) }), fc.record({ kind: fc.constant('again' as const) }),
 ), { maxLength: 80 });
 
@@ -133,22 +133,20 @@ test('whatever the order of visits, wakes, moves, pauses and resumes, nobody wit
     let now = 0;
     let isPaused = false;
     let moves = 0;
-    const running: { token: Token; sees: boolean }[] = [];
+    const running: { token: Token; seen: Visit | null }[] = [];
 
     const loop = () => {
       for (const each of ready(board, now)) {
         begin(board, each);
-        running.push({ token: each, sees: isPaused });
+        running.push({ token: each, seen: null });
       }
     };
-    const finish = (i: number) => {
-      const [{ token: done, sees }] = running.splice(i, 1) as [{ token: Token; sees: boolean }];
-      // It looked whether the journey was paused when it began, or now: both happen.
-      if (sees && isPaused) return settle(board, done, visit({ paused: true }), now);
-      if (done.node === '*') return settle(board, done, visit({ arrivals: [...new Set(rows.flatMap((row) => (row === null ? [] : [row.node])))].map(arrival) }), now);
+    const act = (node: string): Visit => {
+      if (isPaused) return visit({ paused: true });
+      if (node === '*') return visit({ arrivals: [...new Set(rows.flatMap((row) => (row === null ? [] : [row.node])))].map(arrival) });
       const arrivals: Arrival[] = [];
       for (const [no, row] of rows.entries()) {
-        if (row === null || row.node !== done.node || (row.due > now && !row.woken)) continue;
+        if (row === null || row.node !== node || (row.due > now && !row.woken)) continue;
         const next = fate[moves % fate.length]!;
         row.woken = false;
         moves += 1;
@@ -159,8 +157,12 @@ test('whatever the order of visits, wakes, moves, pauses and resumes, nobody wit
           arrivals.push(arrival(next));
         }
       }
-      const resting = rows.flatMap((row) => (row !== null && row.node === done.node ? [row.due] : []));
-      settle(board, done, visit({ arrivals, nextDue: resting.length === 0 ? null : Math.min(...resting) }), now);
+      const resting = rows.flatMap((row) => (row !== null && row.node === node ? [row.due] : []));
+      return visit({ arrivals, nextDue: resting.length === 0 ? null : Math.min(...resting) });
+    };
+    const finish = (i: number) => {
+      const [{ token: done, seen }] = running.splice(i, 1) as [{ token: Token; seen: Visit | null }];
+      settle(board, done, seen ?? act(done.node), now);
     };
     // As the workflow waits: until the first due time, or a change.
     const pass = (until: number) => {
@@ -175,8 +177,11 @@ test('whatever the order of visits, wakes, moves, pauses and resumes, nobody wit
 
     for (const order of orders) {
       if (order.kind === 'wait') pass(now + order.ms);
-      else if (order.kind === 'end') {
-        if (running.length > 0) finish(order.visit % running.length);
+      else if (order.kind === 'act' || order.kind === 'end') {
+        const chosen = running[order.visit % Math.max(1, running.length)];
+        if (chosen === undefined) continue;
+        if (order.kind === 'act') chosen.seen ??= act(chosen.token.node);
+        else finish(running.indexOf(chosen));
       } else if (order.kind === 'pause') isPaused = true;
       else if (order.kind === 'resume') {
         isPaused = false;
