@@ -110,6 +110,8 @@ test.each<[string, Record<string, unknown>, string]>([
   ['a trigger of another kind', { trigger: { kind: 'moon' } }, 'trigger: Trigger: expected how people enter: { "kind": "manual" }, "list", "event" or "custom".'],
   ['a goal that is gone', { trigger: { kind: 'manual' }, goal: { kind: 'segment', segment: 'gone' } }, 'goal.segment: This segment does not exist any more. Choose another segment.'],
   ['a goal of a step that is gone', { trigger: { kind: 'manual' }, goal: { kind: 'event', event: 'opened', journey: 'other', step: 'gone' } }, 'goal.step: This email does not exist any more. Choose another email.'],
+  ['a campaign not chosen yet', { trigger: { kind: 'manual' }, goal: { kind: 'event', event: 'clicked', campaign: '' } }, 'goal.campaign: Choose a campaign, or leave it out.'],
+  ['an exit not chosen yet', { trigger: { kind: 'manual' }, exits: { goal: true, segment: '' } }, 'exits.segment: Choose a segment, or leave it out.'],
   ['an exit that is gone', { trigger: { kind: 'manual' }, exits: { goal: true, segment: 'gone' } }, 'exits.segment: This segment does not exist any more. Choose another segment.'],
   ['re-entry of another kind', { trigger: { kind: 'manual' }, reentry: 'always' }, 'reentry: Re-entry: expected one of once, after_completion, concurrent.'],
 ])('entry refused: %s', (_, config, expected) => {

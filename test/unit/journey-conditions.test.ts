@@ -130,6 +130,8 @@ const names: Names = { list: (id) => (id === 'l' ? 'News' : null), segment: () =
 
 test.each<[NodeKindName, Record<string, unknown>, string]>([
   ['entry', {}, 'No trigger chosen'],
+  ['entry', { trigger: { kind: 'list', list: '' } }, 'No list chosen'],
+  ['entry', { trigger: { kind: 'event' } }, 'No event chosen'],
   ['entry', { trigger: { kind: 'list', list: 'l' } }, 'Added to “News”'],
   ['entry', { trigger: { kind: 'event', event: 'clicked', campaign: 'c' } }, 'Clicked “Spring”'],
   ['send', {}, 'No subject yet'],

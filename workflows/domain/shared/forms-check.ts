@@ -68,7 +68,8 @@ function boundProblems(field: Field, value: unknown): Found[] {
     case 'property-filters': return filterProblems(value as PropertyFilter[], '');
     case 'event': return (value as { type: string; name?: string }).type === 'custom' ? nameProblems((value as { name?: string }).name, '.name') : [];
     case 'trigger':
-    case 'goal': return goalProblems(field.type, value as GoalLike);
+    case 'goal': return [...unchosen(value as GoalLike), ...goalProblems(field.type, value as GoalLike)];
+    case 'exits': return unchosen(value as GoalLike);
     default: return [];
   }
 }
@@ -147,8 +148,14 @@ function filterProblems(filters: readonly PropertyFilter[], path: string): Found
 }
 
 interface GoalLike {
-  readonly kind: string; readonly list?: string; readonly event?: string; readonly campaign?: string; readonly journey?: string; readonly step?: string;
+  readonly kind?: string; readonly list?: string; readonly event?: string; readonly campaign?: string; readonly journey?: string; readonly step?: string;
   readonly name?: string; readonly filters?: readonly PropertyFilter[]; readonly segment?: string;
+}
+
+/** What may be left out is either chosen or not there. */
+function unchosen(goal: GoalLike): Found[] {
+  return (['campaign', 'journey', 'step'] as const).filter((name) => goal[name] === '').map((name): Found => [`.${name}`, `Choose ${name === 'step' ? 'an email' : `a ${name}`}, or leave it out.`])
+    .concat(goal.kind === undefined && goal.segment === '' ? [['.segment', 'Choose a segment, or leave it out.']] : []);
 }
 
 function goalProblems(of: 'trigger' | 'goal', goal: GoalLike): Found[] {

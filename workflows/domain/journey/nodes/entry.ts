@@ -25,9 +25,9 @@ export const entry = defineKind<Partial<EntryConfig>>({
 function sayTrigger(trigger: Trigger | undefined, names: Names): string {
   switch (trigger?.kind) {
     case 'manual': return 'Enrolled by hand or API';
-    case 'list': return `Added to “${names.list(trigger.list) ?? 'deleted list'}”`;
-    case 'event': return capital(sayEvent({ event: { type: trigger.event }, ...(trigger.campaign === undefined ? {} : { campaign: trigger.campaign }) }, names));
-    case 'custom': return trigger.name === '' ? 'No event chosen' : `Event ${trigger.name}`;
+    case 'list': return trigger.list === '' || trigger.list === undefined ? 'No list chosen' : `Added to “${names.list(trigger.list) ?? 'deleted list'}”`;
+    case 'event': return trigger.event === undefined ? 'No event chosen' : capital(sayEvent({ event: { type: trigger.event }, ...(trigger.campaign === undefined ? {} : { campaign: trigger.campaign }) }, names));
+    case 'custom': return trigger.name === '' || trigger.name === undefined ? 'No event chosen' : `Event ${trigger.name}`;
     case undefined: return 'No trigger chosen';
   }
 }
