@@ -65,7 +65,7 @@ function sayMail(condition: EventCondition, context: RuleContext, isDone: boolea
   if (condition.campaign !== undefined) return `the campaign ${named(context.sources[condition.campaign]?.name, 'campaign')}`;
   if (condition.journey !== undefined) {
     const journey = context.sources[condition.journey];
-    return `${condition.step === undefined ? '' : `step ${named(journey?.steps?.[condition.step], 'step')} of `}the journey ${named(journey?.name, 'journey')}`;
+    return `${condition.step === undefined ? '' : `step “${journey?.steps?.[condition.step] ?? condition.step}” of `}the journey ${named(journey?.name, 'journey')}`;
   }
   return isDone ? 'a mail' : 'any mail';
 }
