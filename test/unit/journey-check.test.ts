@@ -151,6 +151,11 @@ test('an Engagement Condition follows its send: on some way, or it is refused; o
   expect(said(problemsOf(condition(inSegment('big'), send('offer')), condition(opened('offer'), exit('x'))))).toEqual(['warning opened-offer.step: Some people come here without having been sent “offer”; they take No.']);
 });
 
+test('steps of this very journey can be its goal before they are published', () => {
+  const goal = (step: string) => problemsOf(enters({ kind: 'manual' }, { goal: { kind: 'event', event: 'clicked', journey: 'other', step } }), send('welcome'), exit('done'));
+  expect([said(goal('welcome')), said(goal('done'))]).toEqual([[], ['entry.goal.step: This email does not exist any more. Choose another email.']]);
+});
+
 test('what mails say is told with the steps', () => {
   const told = checkGraph(graphOf(send('welcome'), send('second', { subject: '' })), { ...world, mailProblems: (node) => [{ field: 'subject', message: `Mail of ${node.id}.`, severity: 'error' }] });
   expect(said(told)).toEqual(['welcome.subject: Mail of welcome.', 'second.subject: Fill in “Email Subject”.']);

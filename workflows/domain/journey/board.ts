@@ -29,7 +29,7 @@ export interface Visit {
   readonly arrivals: readonly Arrival[];
   /** When those who stay are asked next; null: nobody stays, or only an event wakes them. */
   readonly nextDue: number | null;
-  /** It found the journey paused and moved nobody. */
+  /** It found the journey paused: whoever it has not moved is still to be visited. */
   readonly paused: boolean;
 }
 
@@ -105,7 +105,7 @@ export function settle(board: Board, token: Token, visit: Visit, now: number): v
   if (visiting === undefined) return;
   board.visiting.splice(i, 1);
   if (visit.paused && visiting.resumes === board.resumes) pause(board);
-  // A paused visit moved nobody: all of them are still to be visited.
+  // Whom a paused visit has not moved is due as before.
   const dues = [visit.paused ? now : visit.nextDue, visiting.again].filter((due) => due !== null);
   if (dues.length > 0) put(board, { ...token, due: Math.min(...dues) }, visiting.due + REARM_MS);
   for (const { node, activity, title, due } of visit.arrivals) put(board, { node, activity, title, due: due ?? now }, 0);

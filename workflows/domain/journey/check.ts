@@ -32,7 +32,7 @@ function checkNode(node: GraphNode, byId: ReadonlyMap<string, GraphNode>, world:
   const config = readConfig(kind.form, node.config);
   const missing = [
     ...kind.form.flatMap((field) => (isAsked(field, kind.form, node.config) && config[field.name] !== undefined ? missingOf(field, config, byId, world) : [])),
-    ...(node.kind === 'entry' ? missingOfEntry(config as Partial<EntryConfig>, world) : []),
+    ...(node.kind === 'entry' ? missingOfEntry(config as Partial<EntryConfig>, byId, world) : []),
   ].filter((problem) => !form.some(({ field }) => field === problem.field));
   const wrong = [...form, ...missing];
   return [
@@ -54,11 +54,16 @@ function missingOf(field: Field, config: Readonly<Record<string, unknown>>, byId
     case 'journey':
     case 'connection': return world.has(field.type, id as string) ? [] : [gone(field.name, field.type)];
     case 'send-step':
-      if (field.of === 'any') return typeof config['journey'] !== 'string' || world.hasStep(config['journey'], id as string) ? [] : [gone(field.name, 'email')];
+      if (field.of === 'any') return typeof config['journey'] !== 'string' || isSendStep(config['journey'], id as string, byId, world) ? [] : [gone(field.name, 'email')];
       return byId.get(id as string)?.kind === 'send' ? [] : [gone(field.name, 'email')];
     case 'customer-field': return fieldProblems(field, id as string, world.catalogue);
     default: return [];
   }
+}
+
+/** The journey may be this one, whose steps count before they are published. */
+function isSendStep(journey: string, step: string, byId: ReadonlyMap<string, GraphNode>, world: World): boolean {
+  return byId.get(step)?.kind === 'send' || world.hasStep(journey, step);
 }
 
 function fieldProblems({ name, types, writable = false }: Extract<Field, { type: 'customer-field' }>, path: string, catalogue: readonly CustomField[]): ConfigProblem[] {
@@ -69,7 +74,7 @@ function fieldProblems({ name, types, writable = false }: Extract<Field, { type:
   return types === undefined || types.includes(target.type) ? [] : problem(`${path} is a ${target.type} field; choose a ${types.join(' or ')} field.`);
 }
 
-function missingOfEntry({ trigger, goal, exits }: Partial<EntryConfig>, world: World): ConfigProblem[] {
+function missingOfEntry({ trigger, goal, exits }: Partial<EntryConfig>, byId: ReadonlyMap<string, GraphNode>, world: World): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const look = (kind: 'list' | 'segment' | 'campaign' | 'journey', id: string | undefined, field: string) => {
     if (id !== undefined && id !== '' && !world.has(kind, id)) problems.push(gone(field, kind));
@@ -80,7 +85,7 @@ function missingOfEntry({ trigger, goal, exits }: Partial<EntryConfig>, world: W
   if (goal?.kind === 'event') {
     look('campaign', goal.campaign, 'goal.campaign');
     look('journey', goal.journey, 'goal.journey');
-    if (goal.journey !== undefined && goal.step !== undefined && goal.step !== '' && problems.length === 0 && !world.hasStep(goal.journey, goal.step)) problems.push(gone('goal.step', 'email'));
+    if (goal.journey !== undefined && goal.step !== undefined && goal.step !== '' && problems.length === 0 && !isSendStep(goal.journey, goal.step, byId, world)) problems.push(gone('goal.step', 'email'));
   }
   look('segment', exits?.segment, 'exits.segment');
   return problems;

@@ -6,7 +6,7 @@ import type { ConfigProblem } from './nodes/node.ts';
 export interface World {
   /** Whether the thing exists and can be used. */
   has(kind: 'list' | 'segment' | 'campaign' | 'journey' | 'connection', id: string): boolean;
-  /** Whether a version of another journey has this send step. */
+  /** Whether a published version of a journey has this send step. */
   hasStep(journey: string, step: string): boolean;
   readonly catalogue: readonly CustomField[];
   /** The organization's. */
