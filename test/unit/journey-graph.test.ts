@@ -57,11 +57,9 @@ test.each<[string, unknown, string, RegExp]>([
 });
 
 test('a graph of 100,000 steps is refused before it is read', () => {
-  const node = { id: 'a', kind: 'send', name: 'A', config: {}, x: 0, y: 0 };
-  const huge = { nodes: Array.from({ length: 100_000 }, () => node), edges: [] };
-  const before = performance.now();
+  const unread = new Proxy({}, { get: () => expect.unreachable('a step was read') });
+  const huge = { nodes: Array.from({ length: 100_000 }, () => unread), edges: [] };
   expect(parseGraph(huge)).toEqual({ problems: [{ field: 'nodes', message: 'A journey has at most 5,000 steps, this one has 100,000. Split it into several journeys.' }] });
-  expect(performance.now() - before).toBeLessThan(50);
 });
 
 test('5,000 steps are possible, 2 MB are the limit', () => {
