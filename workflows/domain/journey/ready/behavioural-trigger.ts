@@ -20,7 +20,7 @@ export const behaviouralTrigger: ReadyJourney = {
         title: 'We have kept it for you',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'you were about to order {{ event.properties.product | default: "something nice" }} and stopped on the way. Your cart is still here, just as you left it.',
+          'You were about to order {{ event.properties.product | default: "something nice" }} and stopped on the way. Your cart is still here, just as you left it.',
         ],
         button: { label: 'Back to my cart', url: 'https://example.com/cart' },
         aside: 'Did something not work? Reply to this mail and we sort it out.',
@@ -33,7 +33,7 @@ export const behaviouralTrigger: ReadyJourney = {
         title: 'Still yours until tomorrow',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'everything in your cart is still in stock. We keep it for one more day, then others can have it. If you changed your mind, there is nothing to do.',
+          'Everything in your cart is still in stock. We keep it for one more day, then others can have it. If you changed your mind, there is nothing to do.',
         ],
         button: { label: 'Finish my order', url: 'https://example.com/cart' },
       })),

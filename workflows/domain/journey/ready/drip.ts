@@ -8,7 +8,7 @@ const lessons = [
     title: 'Begin with the end',
     paragraphs: [
       'Hello {{ first_name | default: "there" }},',
-      'welcome to the course. Four lessons, one a week, ten minutes each. The first one is about knowing where you want to get to: write down in one sentence what will be different when you are done.',
+      'Welcome to the course. Four lessons, one a week, ten minutes each. The first one is about knowing where you want to get to: write down in one sentence what will be different when you are done.',
       'Keep the sentence. Each of the next lessons takes one step towards it.',
     ],
     button: { label: 'Open lesson 1', url: 'https://example.com/course/1' },
@@ -19,7 +19,7 @@ const lessons = [
     title: 'The smallest step',
     paragraphs: [
       'Hello {{ first_name | default: "there" }},',
-      'large plans stay plans. Take your sentence of last week and look for the smallest step towards it, so small that it is done before your coffee is cold. The lesson shows how others found theirs.',
+      'Large plans stay plans. Take your sentence of last week and look for the smallest step towards it, so small that it is done before your coffee is cold. The lesson shows how others found theirs.',
     ],
     button: { label: 'Open lesson 2', url: 'https://example.com/course/2' },
   }),
@@ -29,7 +29,7 @@ const lessons = [
     title: 'What gets in the way',
     paragraphs: [
       'Hello {{ first_name | default: "there" }},',
-      'by now something has come between you and your plan. That is normal: nearly everybody meets the same three obstacles. This lesson names them and shows a way around each.',
+      'By now something has come between you and your plan. That is normal: nearly everybody meets the same three obstacles. This lesson names them and shows a way around each.',
     ],
     button: { label: 'Open lesson 3', url: 'https://example.com/course/3' },
   }),
@@ -39,7 +39,7 @@ const lessons = [
     title: 'Make it last',
     paragraphs: [
       'Hello {{ first_name | default: "there" }},',
-      'this is the last lesson. Read your sentence of the first week once more: how far have you come? Today is about keeping it, with one habit of two minutes a day.',
+      'This is the last lesson. Read your sentence of the first week once more: how far have you come? Today is about keeping it, with one habit of two minutes a day.',
       'How was the course? Reply with one line. It helps whoever comes after you.',
     ],
     button: { label: 'Open lesson 4', url: 'https://example.com/course/4' },

@@ -14,7 +14,7 @@ export const eventFollowUp: ReadyJourney = {
         title: 'Can we help?',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'you had a look at our offer. Most people at this point want to know what it costs, how long it takes and whether it fits. We have put the three answers on one page.',
+          'You had a look at our offer. Most people at this point want to know what it costs, how long it takes and whether it fits. We have put the three answers on one page.',
         ],
         button: { label: 'Three answers on one page', url: 'https://example.com/answers' },
         aside: 'Would you rather talk? Reply to this mail, and somebody of {{ organization.name }} gets in touch today.',
@@ -29,7 +29,7 @@ export const eventFollowUp: ReadyJourney = {
         title: 'Is there a question open?',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'if something keeps you from deciding, tell us what it is. One line is enough. If it is not for you, that is fine too: we will not ask again.',
+          'If something keeps you from deciding, tell us what it is. One line is enough. If it is not for you, that is fine too: we will not ask again.',
         ],
         button: { label: 'Ask a question', url: 'https://example.com/contact' },
       })),

@@ -13,7 +13,7 @@ export const welcomeSeries: ReadyJourney = {
         title: 'Good to have you here',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'thank you for signing up with {{ organization.name }}. About once a week we write to you with what is new and what others found useful. Nothing else, and you can leave with one click.',
+          'Thank you for signing up with {{ organization.name }}. About once a week we write to you with what is new and what others found useful. Nothing else, and you can leave with one click.',
           'The best place to begin is our short guide. It takes five minutes, and most people find what they came for in it.',
         ],
         button: { label: 'Read the guide', url: 'https://example.com/guide' },
@@ -39,7 +39,7 @@ export const welcomeSeries: ReadyJourney = {
         title: 'Where to begin',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'a few days ago we sent you a welcome that may have drowned among other mails. Here is the short version: one page shows you everything {{ organization.name }} can do for you.',
+          'A few days ago we sent you a welcome that may have drowned among other mails. Here is the short version: one page shows you everything {{ organization.name }} can do for you.',
         ],
         button: { label: 'Show me in one minute', url: 'https://example.com/guide' },
       })),
@@ -50,7 +50,7 @@ export const welcomeSeries: ReadyJourney = {
         title: 'What brought you here?',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'you have been with us for a week. What would make {{ organization.name }} more useful to you? Reply in your own words; we read every answer and write back.',
+          'You have been with us for a week. What would make {{ organization.name }} more useful to you? Reply in your own words; we read every answer and write back.',
         ],
       })),
       step([0, 7], 'exit', 'welcomed', 'Welcomed', { label: 'Welcomed' }),

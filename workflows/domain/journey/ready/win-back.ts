@@ -13,7 +13,7 @@ export const winBack: ReadyJourney = {
         title: 'It has been a while',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'we have not seen you for some time, and a lot has happened at {{ organization.name }} since. We made the three things people asked for most, and one of them may be the one you were waiting for.',
+          'We have not seen you for some time, and a lot has happened at {{ organization.name }} since. We made the three things people asked for most, and one of them may be the one you were waiting for.',
         ],
         button: { label: 'See what is new', url: 'https://example.com/new' },
       })),
@@ -21,11 +21,11 @@ export const winBack: ReadyJourney = {
       step([0, 3], 'engagement-condition', 'opened', 'Opened it?', { step: 'we-miss-you', did: 'opened' }),
       step([-1, 4], 'send', 'offer', 'An offer', letterConfig({
         subject: 'Something to come back for',
-        preheader: 'Your code for 20 % off, for two weeks.',
+        preheader: 'Your code for 20% off, for two weeks.',
         title: 'Something to come back for',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'you had a look at what is new. To make the return easier, here is 20 % off whatever you choose. The code is <b>WELCOME20</b> and holds for two weeks.',
+          'You had a look at what is new. To make the return easier, here is 20% off whatever you choose. The code is <b>WELCOME20</b> and holds for two weeks.',
         ],
         button: { label: 'Use my code', url: 'https://example.com/?code=WELCOME20' },
       })),
@@ -35,7 +35,7 @@ export const winBack: ReadyJourney = {
         title: 'Still interested?',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'our last mails may have come at a bad time. If you would like to hear from {{ organization.name }}, tell us with one click; you can choose how often as well.',
+          'Our last mails may have come at a bad time. If you would like to hear from {{ organization.name }}, tell us with one click; you can choose how often as well.',
         ],
         button: { label: 'Keep me posted', url: 'https://example.com/preferences' },
       })),
@@ -46,7 +46,7 @@ export const winBack: ReadyJourney = {
         title: 'Shall we say goodbye?',
         paragraphs: [
           'Hello {{ first_name | default: "there" }},',
-          'we do not want to fill your inbox with what you do not read. Unless you tell us to go on, this was our last mail. Thank you for the time you were with us.',
+          'We do not want to fill your inbox with what you do not read. Unless you tell us to go on, this was our last mail. Thank you for the time you were with us.',
         ],
         button: { label: 'No, write to me', url: 'https://example.com/stay' },
       })),
