@@ -59,7 +59,7 @@ async function bulk(customers: number): Promise<object> {
   const cpu = workers.map((worker) => cpuMs(worker.child));
   const startedAt = Date.now();
   await sql.transaction((tx) => queueJob(tx, { journeyId: journey.id, action: 'enroll', options: { list: { id: listId, name: 'Everybody' }, createUnknown: false }, by: 'bench' }));
-  await container.gateway.nudgeJourney({ orgId, journeyId: journey.id });
+  container.gateway.nudgeJourney({ orgId, journeyId: journey.id });
   const isOver = async () => {
     const row = await sql.first<{ completed: number; sent: number }>(
       `select (select coalesce(sum(n), 0)::int from enrollment_count where journey_id = $1 and state = 'completed') as completed, (select coalesce(sum(sent), 0)::int from mail_count c join mail m on m.no = c.mail_no where m.ref_id = $1) as sent`, [journey.id]);

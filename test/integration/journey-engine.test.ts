@@ -94,7 +94,7 @@ test('a paused journey moves nobody and sends nothing; after Resume everybody go
 test('what cannot be written is no fault: the path says why and she goes on', async () => {
   const list = await newList('Gone');
   await organization.container.tenants.use(organization.orgId, async ({ sql }) => {
-    await sql.run(`insert into custom_field (key, label, type, wanted_type, slot) values ('visits_made', 'Visits', 'number', 'number', 'n7') on conflict do nothing`);
+    await sql.run(`insert into custom_field (key, label, type, wanted_type, slot) values ('visits_made', 'Visits', 'number', 'number', 'n7')`);
   });
   const journey = await publish(organization, null,
     update('custom.visits_made', { mode: 'add', amount: 1 }), update('custom.visits_made', { mode: 'template', template: '{{ city }}' }), update('custom.gone', { mode: 'set', value: 'x' }), addTo(list));
