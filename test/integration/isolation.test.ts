@@ -89,7 +89,7 @@ const bodies: Readonly<Record<string, object>> = {
 /** What must be asked with the address. */
 const queries: Readonly<Record<string, string>> = { 'GET /campaigns/:id/estimate/examples': '?line=final', 'GET /campaigns/:id/explain': '?email=secret@example.com', 'GET /campaigns/:id/compare': '?with=' };
 const withIds = routes.filter((route) => route.path.includes('/:') && route.path !== '/customers/by-email/:email').map((route) => ({ name: `${route.method.toUpperCase()} ${route.path}`, route }));
-const address = (path: string) => path.replace(/\/([^/]+)\/:\w+/, (_, resource: string) => `/${resource}/${encodeURIComponent(foreign[resource] ?? `no ${resource} in this test`)}`);
+const address = (path: string) => path.replace(/\/([^/]+)\/:\w+/g, (_, resource: string) => `/${resource}/${encodeURIComponent(foreign[resource] ?? `no ${resource} in this test`)}`);
 const call = (client: Client, { name, route }: (typeof withIds)[number]) =>
   client.request(route.method.toUpperCase(), address(route.path) + (queries[name] ?? ''), route.method === 'get' || (route.method === 'delete' && bodies[name] === undefined) ? undefined : (bodies[name] ?? {}));
 

@@ -110,7 +110,7 @@ test('people are listed by step, state, reason, version and address, who entered
 test("one person's path has its times, ports, values and mail", async () => {
   const [ada] = (await sql((tx) => seat(tx, journey, 1, 'hello', ids.slice(0, 1)))) as [number];
   await sql((tx) => tx.run(
-    `insert into message (mail_no, ordinal, customer_id, enrollment_id, visit, state, connection_no, ended_at, first_opened_at) select m.no, 1, $2, $3, 1, 2, c.no, now(), now() from mail m, connection c where m.ref_id = $1 and m.step_id = 'hello'`, [journey, ids[0], ada]));
+    `insert into message (mail_no, ordinal, customer_id, enrollment_id, visit, state, connection_no, ended_at, first_opened_at) select m.no, 1, $2, $3, 1, 2, c.no, now(), now() from mail m join connection c on c.name = 'Post' where m.ref_id = $1 and m.step_id = 'hello'`, [journey, ids[0], ada]));
   await leave(ada, 'hello', 'next', 'wait-3d', { connection: 'Post' });
   const seen = (await owner.get(`/journeys/${journey}/enrollments/${ada}`)).body;
   expect(seen).toMatchObject({

@@ -101,7 +101,7 @@ test('what is no graph is refused with the place of each fault', async () => {
   const before = (await owner.get(`/journeys/${id}/draft`)).body;
   const graph = graphOf(mail('hello')) as { nodes: object[]; edges: object[] };
   const faults: readonly [unknown, RegExp][] = [
-    [undefined, /Expected a journey/], ['text', /Expected a journey/], [{ nodes: [] }, /edges|entry/], [{ nodes: [], edges: [] }, /entry/],
+    [undefined, /required/], ['text', /Expected a journey/], [{ nodes: [] }, /edges|entry/], [{ nodes: [], edges: [] }, /entry/],
     [{ ...graph, nodes: [...graph.nodes, graph.nodes[0]] }, /two steps|one entry/i], [{ ...graph, edges: [{ from: 'entry', port: 'sideways', to: 'hello' }] }, /port/],
     [{ ...graph, edges: [{ from: 'entry', port: 'next', to: 'nowhere' }] }, /does not exist/], [{ ...graph, nodes: [...graph.nodes, { id: 'x', kind: 'teleport', name: 'X', config: {}, x: 0, y: 0 }] }, /no kind of step/],
   ];
