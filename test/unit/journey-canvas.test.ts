@@ -21,16 +21,16 @@ const drawn: Graph = {
 };
 
 test('a step added after another hangs on its first open port, below it', () => {
-  const first = withStep(emptyGraph(), 'send', { kind: 'after', from: 'entry' }, random());
+  const first = withStep(emptyGraph(), 'send', { kind: 'after', from: 'entry' }, {}, random());
   expect(ways(first.graph)).toEqual([`entry:next>${first.id}`]);
   expect(first.graph.nodes[1]).toMatchObject({ kind: 'send', name: 'Send Email', config: { trackOpens: true } });
   expect(first.graph.nodes[1]!.y).toBeGreaterThanOrEqual(sizeOf(1).height);
-  const asked = withStep(drawn, 'exit', { kind: 'after', from: 'end' }, random());
+  const asked = withStep(drawn, 'exit', { kind: 'after', from: 'end' }, {}, random());
   expect(asked.graph.edges).toEqual(drawn.edges);
 });
 
 test('a condition gets its second branch beside the first', () => {
-  const condition = withStep(emptyGraph(), 'field-condition', { kind: 'after', from: 'entry' }, random());
+  const condition = withStep(emptyGraph(), 'field-condition', { kind: 'after', from: 'entry' }, {}, random());
   const yes = withStep(condition.graph, 'send', { kind: 'after', from: condition.id });
   const no = withStep(yes.graph, 'send', { kind: 'after', from: condition.id });
   expect(ways(no.graph)).toEqual([`${condition.id}:no>${no.id}`, `${condition.id}:yes>${yes.id}`, `entry:next>${condition.id}`].sort());
@@ -40,10 +40,10 @@ test('a condition gets its second branch beside the first', () => {
 });
 
 test('a step put into a way leads on to what stood there, and what follows makes room', () => {
-  const { graph, id } = withStep(drawn, 'fixed-delay', { kind: 'between', from: 'entry', port: 'next' }, random());
+  const { graph, id } = withStep(drawn, 'fixed-delay', { kind: 'between', from: 'entry', port: 'next' }, {}, random());
   expect(ways(graph)).toEqual([...ways(drawn).filter((way) => way !== 'entry:next>send'), `entry:next>${id}`, `${id}:next>send`].sort());
   expect(graph.nodes.find((node) => node.id === 'send')!.y).toBeGreaterThan(0);
-  const split = withStep(drawn, 'exit', { kind: 'between', from: 'entry', port: 'next' }, random());
+  const split = withStep(drawn, 'exit', { kind: 'between', from: 'entry', port: 'next' }, {}, random());
   expect(ways(split.graph)).not.toContain('entry:next>send');
 });
 

@@ -88,9 +88,10 @@ export type Spot =
 /**
  * A graph with a new step of a kind. After a port that leads somewhere already it comes in between: its own first port
  * leads on to what stood there.
+ * @param given settings it begins with, beside what its form says
  */
-export function withStep(graph: Graph, kind: NodeKindName, spot: Spot, random?: () => number): { readonly graph: Graph; readonly id: string } {
-  const config = initialConfig(nodeKinds[kind].form);
+export function withStep(graph: Graph, kind: NodeKindName, spot: Spot, given: GraphNode['config'] = {}, random?: () => number): { readonly graph: Graph; readonly id: string } {
+  const config = { ...initialConfig(nodeKinds[kind].form), ...given };
   const id = newStepId(kind, random);
   const ports = nodeKinds[kind].ports(config);
   const base = { id, kind, name: freeName(graph, nodeKinds[kind].label), config };
@@ -100,7 +101,7 @@ export function withStep(graph: Graph, kind: NodeKindName, spot: Spot, random?: 
     return { graph: { ...graph, nodes: [...graph.nodes, { ...base, ...at }] }, id };
   }
   const port = spot.port ?? freePort(graph, source);
-  if (port === undefined) return withStep(graph, kind, { kind: 'free', at: below(graph, source, undefined, ports.length) }, random);
+  if (port === undefined) return withStep(graph, kind, { kind: 'free', at: below(graph, source, undefined, ports.length) }, given, random);
   const next = graph.edges.find((edge) => edge.from === source.id && edge.port === port);
   const wanted = spot.at ?? below(graph, source, port, ports.length);
   const [first] = ports;

@@ -9,6 +9,9 @@ export type FlowEdge = Edge<Record<string, never>, 'way'>;
 
 const [top, bottom] = ['top' as Position, 'bottom' as Position];
 
+/** In the library's own spelling, which it would otherwise take away again. */
+const reachable = { tabIndex: -1 } as { tabindex: number };
+
 function made(step: GraphNode, selected: boolean): FlowNode {
   const ports = portsOf(step);
   const { width, height } = sizeOf(ports.length);
@@ -18,7 +21,7 @@ function made(step: GraphNode, selected: boolean): FlowNode {
   return {
     id: step.id, type: 'step', position: { x: step.x, y: step.y }, data: { step }, selected, width, height, measured: { width, height }, handles: [...target, ...sources],
     // The canvas leads the focus from step to step itself, in the order of the flow.
-    focusable: false, ariaRole: 'group', domAttributes: { tabindex: -1, 'aria-labelledby': `${step.id}-says`, 'aria-roledescription': 'step' },
+    focusable: false, ariaRole: 'group', domAttributes: { ...reachable, 'aria-labelledby': `${step.id}-says`, 'aria-roledescription': 'step' },
   };
 }
 

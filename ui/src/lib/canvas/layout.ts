@@ -1,7 +1,7 @@
 import dagre from '@dagrejs/dagre';
 import type { Graph } from '#domain/journey/graph.ts';
 import { GAP, sizeOf, snap, type Place } from './geometry.ts';
-import { flowOrder } from './order.ts';
+import { edgesByFrom, flowOrder } from './order.ts';
 import { portsOf } from './ports.ts';
 
 /** Places for all steps: the flow from top to bottom, branches side by side in the order of their ports. The entry stays where it is. */
@@ -11,13 +11,20 @@ export function layoutOf(graph: Graph): ReadonlyMap<string, Place> {
   drawn.setDefaultEdgeLabel(() => ({}));
   const order = flowOrder(graph);
   for (const node of order) drawn.setNode(node.id, { ...sizeOf(portsOf(node).length) });
+  const ways = edgesByFrom(graph);
+  const into = Map.groupBy(graph.edges, ({ to }) => to);
+  // Only of steps that nothing else leads to: wishes that contradict each other break the arrangement.
+  const isOwn = (id: string) => into.get(id)?.length === 1;
+  const constraints: { left: string; right: string }[] = [];
   for (const node of order) {
-    for (const port of portsOf(node)) {
-      const edge = graph.edges.find(({ from, port: of }) => from === node.id && of === port.id);
-      if (edge !== undefined) drawn.setEdge(edge.from, edge.to, {}, port.id);
+    const edges = portsOf(node).flatMap(({ id }) => ways.get(node.id)?.find(({ port }) => port === id) ?? []);
+    for (const [index, { from, to, port }] of edges.entries()) {
+      drawn.setEdge(from, to, {}, port);
+      const right = edges[index + 1]?.to;
+      if (right !== undefined && isOwn(to) && isOwn(right)) constraints.push({ left: to, right });
     }
   }
-  dagre.layout(drawn);
+  dagre.layout(drawn, { constraints });
   const places = new Map(order.map(({ id }) => {
     const { x, y, width, height } = drawn.node(id) as { x: number; y: number; width: number; height: number };
     return [id, { x: x - width / 2, y: y - height / 2 }] as const;

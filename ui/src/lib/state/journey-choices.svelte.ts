@@ -43,7 +43,7 @@ export class JourneyChoices {
     return [...this.#byKind[kind]].map(([id, name]) => ({ id, name })).sort((a, b) => a.name.localeCompare(b.name));
   }
   /** Null when it is gone; an ellipsis while that is not known yet. */
-  nameOf = (kind: ThingKind, id: string): string | null => this.#byKind[kind].get(id) ?? this.#given[id] ?? (this.ready ? null : '…');
+  nameOf = (kind: ThingKind, id: string): string | null => (id === '' ? '…' : null) ?? this.#byKind[kind].get(id) ?? this.#given[id] ?? (this.ready ? null : '…');
 
   /** For `describe`: names of things by id. @param graph whose steps are named */
   names(graph: Graph | null): Names {

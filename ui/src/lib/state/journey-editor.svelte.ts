@@ -137,12 +137,20 @@ export class JourneyEditor {
   /** Adds a step and chooses it. @returns its id */
   add(kind: NodeKindName, spot: Spot, focus = false): string | null {
     if (!this.graph) return null;
-    const { graph, id } = withStep(this.graph, kind, spot);
+    const { graph, id } = withStep(this.graph, kind, spot, kind === 'send' ? this.#sender() : {});
     this.#change(graph);
     this.show(id, focus);
     const from = graph.edges.find(({ to }) => to === id)?.from;
     this.#say(from === undefined ? text.said.added(this.#nameOf(id)) : text.said.addedAfter(this.#nameOf(id), this.#nameOf(from)));
     return id;
+  }
+  /** A new mail comes from whom the last one came, else from the only connection there is. */
+  #sender(): GraphNode['config'] {
+    const last = this.order.findLast(({ kind }) => kind === 'send')?.config;
+    if (last) return Object.fromEntries(['fromName', 'fromEmail', 'replyTo', 'connection'].filter((key) => last[key] !== undefined).map((key) => [key, last[key]]));
+    const usable = this.choices.connections.filter(({ enabled }) => enabled);
+    const [only] = usable;
+    return only && usable.length === 1 ? { connection: only.id, fromName: only.fromName ?? '', fromEmail: only.fromEmail ?? '' } : {};
   }
   /** Where a step goes that is chosen from the palette: after the chosen one, else after the entry while that leads nowhere, else into view. */
   spotFor(centre: Place): Spot {
@@ -272,7 +280,7 @@ export class JourneyEditor {
     const path = { id: this.id };
     try {
       if (over) this.#version = (await get('/journeys/{id}/draft', { path })).version;
-      const saved = await put('/journeys/{id}/draft', { path, body: { version: this.#version, graph } });
+      const saved = await put('/journeys/{id}/draft', { path, body: { version: this.#version, graph: bodyOf(graph) } });
       this.#version = saved.version;
       this.problems = saved.problems;
       this.#saved = graph;
@@ -334,6 +342,9 @@ export class JourneyEditor {
     return true;
   });
 }
+
+/** The API's description knows no readonly. */
+const bodyOf = (graph: Graph) => graph as components['schemas']['JourneyGraph'];
 
 type TestResult = Reply<'/journeys/{id}/steps/{node}/test', 'post'>['results'][number];
 
