@@ -130,6 +130,7 @@ test(`the index and evaluate() give the same people for any rule (SEED=${seed})`
     await sql.run('insert into custom_field (field_no, key, label, type, wanted_type, slot) overriding system value values ($1, $2, $2, $3, $3, $4)', [i + 1, key, type, slot]);
   }
   for (const [i, id] of lists.entries()) await sql.run('insert into list (id, name) values ($1, $2)', [id, `List ${i}`]);
+  await sql.run(`insert into journey (id, name, slug, created_by) values ($1, 'Journey', 'journey', 'test')`, [journey]);
   await sql.run(`insert into mail (kind, ref_id, step_id) values ('campaign', $1, null), ('campaign', $2, null), ('journey', $3, 'hello'), ('journey', $3, 'bye')`, [...campaigns, journey]);
   for (const [i, id] of campaigns.entries()) await sql.run(`insert into campaign (id, mail_no, name, created_by) values ($1, $2, $3, 'test')`, [id, i + 1, `Campaign ${i}`]);
   const inner: Rule[] = [{ op: 'or', parts: [{ field: 'city', operator: 'contains', value: 'on' }, { event: 'opened', operator: 'has_done', window: { last: 1, unit: 'MONTH' } }] }, { op: 'not', parts: [{ segment: segments[0]!, in: true }] }];

@@ -91,7 +91,7 @@ function checkEvent(record: Record<string, unknown>, context: RuleContext, refus
   else if (campaign !== undefined && sourceKind(campaign, context) !== 'campaign') refuse('campaign', 'This campaign does not exist any more. Choose another campaign.');
   else if (journey !== undefined && sourceKind(journey, context) !== 'journey') refuse('journey', 'This journey does not exist any more. Choose another journey.');
   if (step !== undefined && (journey === undefined || typeof step !== 'string')) refuse('step', 'A step belongs to a journey; choose the journey first.');
-  else if (step !== undefined && sourceKind(journey, context) === 'journey' && !context.sources[journey as string]!.mails.some((mail) => mail.step === step)) refuse('step', 'No version of this journey sends mail by such a step. Choose another step.');
+  else if (step !== undefined && sourceKind(journey, context) === 'journey' && !context.sources[journey as string]!.mails.some((mail) => mail.step === step)) refuse('step', 'This step does not exist any more in the journey. Choose another step.');
   if (machine !== undefined && (typeof machine !== 'boolean' || (event !== 'opened' && event !== 'clicked'))) refuse('machine', 'Expected true or false, for opened and clicked only.');
 }
 
