@@ -46,17 +46,20 @@ function sourceOf({ list, segment, addresses = 0 }: Pick<EnrollOptions, 'list' |
 }
 
 /** What a dry run keeps in its row: people by their ids. */
-type DryRunResult = Simulation & { readonly rates: { readonly opened: number; readonly clicked: number; readonly given: boolean } };
+interface DryRunResult {
+  readonly rates: { readonly opened: number; readonly clicked: number; readonly given: boolean };
+  readonly simulation: Simulation;
+}
 
 /** @returns null before anybody was tried */
 export async function toDryRunView(sql: Pick<Sql, 'rows'>, result: Record<string, unknown> | null): Promise<z.input<typeof DryRunView> | null> {
   if (result === null) return null;
-  const simulation = result as unknown as DryRunResult;
+  const { rates, simulation } = result as unknown as DryRunResult;
   const shown = simulation.steps.flatMap(({ ports }) => ports.flatMap(({ examples }) => examples.map((example) => example.customerId)));
   const emails = new Map((await sql.rows<{ id: number; email: string }>('select id, email from customer where id = any($1::bigint[])', [[...new Set(shown)]])).map((row) => [row.id, row.email]));
   const { people, suppressed, completed, active, goals } = simulation;
   return {
-    people, suppressed, completed, active, goals, exited: { ...simulation.exited }, rates: { ...simulation.rates }, mails: simulation.mails.map(({ day, mails }) => ({ day, mails })),
+    people, suppressed, completed, active, goals, exited: { ...simulation.exited }, rates: { ...rates }, mails: simulation.mails.map(({ day, mails }) => ({ day, mails })),
     steps: simulation.steps.map((step) => ({
       node: step.node, people: step.people,
       ports: step.ports.map((port) => ({
