@@ -187,6 +187,9 @@ test('a dry run wants to know whom, and steps that can decide', async () => {
   expect([tried.status, tried.body]).toEqual([202, expect.objectContaining({ action: 'dry_run', about: 'list “Newsletter”', dryRun: null })]);
   expect((await owner.post(`/journeys/${id}/dry-run`, {})).body.errors[0].field).toBe('listId');
   expect((await owner.post(`/journeys/${id}/dry-run`, { days: 91 })).body.errors[0].field).toBe('days');
+  const { id: aimless } = await draftJourney(owner, 'Aimless', graphOf(enters({ kind: 'list', list: '' }), send('hello', { connection })));
+  expect((await owner.post(`/journeys/${aimless}/dry-run`, { days: 7 })).body.errors[0].field).toMatch(/^steps\.entry\.trigger/);
+  expect((await owner.post(`/journeys/${aimless}/dry-run`, { listId: list })).status).toBe(202);
   const { id: faulty } = await draftJourney(owner, 'Unfinished', graphOf(send('hello', { connection }), condition({ ...opened('hello'), config: {} }, exit('happy'))));
   const refused = await owner.post(`/journeys/${faulty}/dry-run`, { listId: list });
   expect([refused.status, refused.body.errors[0].field]).toEqual([422, expect.stringMatching(/^steps\.opened-hello/)]);

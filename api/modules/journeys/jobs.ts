@@ -1,13 +1,14 @@
 import { z } from 'zod';
-import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
-import type { Graph } from '#domain/journey/graph.ts';
 import type { EntryConfig } from '#domain/journey/entry.ts';
+import type { Graph } from '#domain/journey/graph.ts';
+import type { NodeProblem } from '#domain/journey/nodes/node.ts';
+import { AppError, notFound, refuse } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Sql, Transaction } from '../../../infra/db/sql.ts';
 import { queueJob, type Named } from '../../../infra/journeys/jobs.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
-import type { DryRun, Enroll } from './input.ts';
 import { checkJourney, toFieldErrors } from './checks.ts';
+import type { DryRun, Enroll } from './input.ts';
 import { toDryRunView, toJobView, type JobRecord } from './job-record.ts';
 import { movingTo } from './moving.ts';
 import { readVersionGraph } from './queries.ts';
@@ -75,9 +76,12 @@ export function createJourneyJobs({ tenants, gateway, clock }: Pick<Container, '
         if (graph === null) throw new AppError('conflict', 'There is nothing to try: this journey has no draft and no live version.');
         const { trigger } = (graph.nodes.find((node) => node.kind === 'entry')?.config ?? {}) as Partial<EntryConfig>;
         const isHidden = trigger === undefined || (trigger.kind === 'manual' && !wasPublished);
-        if (listId === undefined && segmentId === undefined && isHidden) throw refuse('listId', 'Nobody has entered this journey by its trigger. Choose a list or a segment to try it with.');
+        const isNamed = listId !== undefined || segmentId !== undefined;
+        if (!isNamed && isHidden) throw refuse('listId', 'Nobody has entered this journey by its trigger. Choose a list or a segment to try it with.');
         const kinds = new Map(graph.nodes.map((node) => [node.id, node.kind]));
-        const unfinished = (await checkJourney(tenant, graph, clock.now())).filter(({ node, severity }) => severity === 'error' && !['send', 'webhook', 'entry'].includes(kinds.get(node) ?? ''));
+        // Nothing is sent; who enters does not matter where people are named.
+        const isIdle = ({ node, field }: NodeProblem) => ['send', 'webhook'].includes(kinds.get(node) ?? '') || (isNamed && kinds.get(node) === 'entry' && field?.startsWith('trigger') === true);
+        const unfinished = (await checkJourney(tenant, graph, clock.now())).filter((problem) => problem.severity === 'error' && !isIdle(problem));
         if (unfinished.length > 0) throw new AppError('invalid', 'These steps must be finished before the journey can be tried.', toFieldErrors(unfinished));
       });
       return begin(orgId, id, async (tx) => {

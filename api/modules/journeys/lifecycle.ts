@@ -1,4 +1,5 @@
 import type { Role } from '#domain/access.ts';
+import type { Graph } from '#domain/journey/graph.ts';
 import { afterMove, refuseMove, type JourneyMove } from '#domain/journey/status.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
@@ -6,7 +7,6 @@ import type { Transaction } from '../../../infra/db/sql.ts';
 import { queueJob } from '../../../infra/journeys/jobs.ts';
 import { setJourneyMailsOpen } from '../../../infra/journeys/mails.ts';
 import { armTrigger, disarm } from '../../../infra/journeys/triggers.ts';
-import type { Graph } from '#domain/journey/graph.ts';
 import type { JourneyReader } from './reader.ts';
 import { DRAFT, noteUses } from './uses.ts';
 

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
+import { idsOf, mentionsOfGraph } from '#domain/journey/mentions.ts';
+import { nodeKinds } from '#domain/journey/nodes/index.ts';
 import type { Container } from '../../../infra/container.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
 import type { JourneyRecord } from './queries.ts';
-import { nodeKinds } from '#domain/journey/nodes/index.ts';
-import { idsOf, mentionsOfGraph } from '#domain/journey/mentions.ts';
 import { namesFrom, type JourneyReader } from './reader.ts';
 import { namesOfMentions } from './uses.ts';
 import type { RefusalsView } from './views.ts';
