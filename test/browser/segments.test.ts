@@ -1,61 +1,40 @@
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Locator, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startWholeApp, type WholeApp } from '../support/app.ts';
-import { launchBrowser, seriousFindings } from '../support/browser.ts';
+import { seriousFindings } from '../support/browser.ts';
+import { startKeeper, type Keeper } from '../support/keeper.ts';
 
-const owner = { name: 'Mara Quill', email: 'mara@example.com', password: 'a long enough password', organizationName: 'Northwind', timezone: 'Europe/London' };
 const people = [
   ['ada@example.com', 'Ada', 'London', 'premium'], ['bob@example.com', 'Bob', 'London', 'free'], ['carla@example.com', 'Carla', 'New York', 'premium'],
   ['dora@example.com', 'Dora', 'Oslo', 'premium'], ['emil@example.com', 'Emil', 'London', 'premium'],
 ] as const;
 
 describe('building a segment', () => {
-  let app: WholeApp;
-  let browser: Browser;
+  let keeper: Keeper;
+  let app: Keeper['app'];
   let page: Page;
-  let campaign: { id: string };
-  const faults: string[] = [];
-
-  const call = async (method: string, path: string, data?: object) => {
-    const reply = await page.request.fetch(`${app.baseUrl}/api/v1${path}`, { method, headers: { 'x-requested-by': 'fermata', 'content-type': 'application/json' }, ...(data === undefined ? {} : { data }) });
-    expect(reply.ok(), `${method} ${path}: ${await reply.text()}`).toBe(true);
-    return (reply.status() === 204 ? null : await reply.json()) as never;
-  };
-  const until = async (what: string, holds: () => Promise<boolean>) => {
-    for (const deadline = Date.now() + 60_000; !(await holds()); ) {
-      if (Date.now() > deadline) throw new Error(`${what} did not happen within 60 s.`);
-      await page.waitForTimeout(250);
-    }
-  };
+  let api: Keeper['api'];
+  let faults: string[];
+  let campaign: { id: string; version: number };
 
   beforeAll(async () => {
-    app = await startWholeApp();
-    browser = await launchBrowser();
-    page = await browser.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
-    page.setDefaultTimeout(20_000);
-    page.on('pageerror', (error) => faults.push(error.message));
-    await call('POST', '/setup', owner);
-    await until('The organization', async () => (await page.request.get(`${app.baseUrl}/api/v1/fields`)).ok());
-    for (const [key, label] of [['plan_type', 'Plan type'], ['shoe_size', 'Shoe size']]) await call('POST', '/fields', { key, label, type: 'text' });
-    const list: { id: string } = await call('POST', '/lists', { name: 'Newsletter' });
-    for (const [email, firstName, city, plan] of people) await call('POST', '/customers', { email, firstName, city, custom: { plan_type: plan }, listIds: city === 'Oslo' ? [] : [list.id] });
-    await call('POST', '/suppressions', { email: 'emil@example.com', reason: 'unsubscribed' });
+    keeper = await startKeeper();
+    ({ app, page, api, faults } = keeper);
+    for (const [key, label] of [['plan_type', 'Plan type'], ['shoe_size', 'Shoe size']]) await api('POST', '/fields', { key, label, type: 'text' });
+    const list = await api<{ id: string }>('POST', '/lists', { name: 'Newsletter' });
+    for (const [email, firstName, city, plan] of people) await api('POST', '/customers', { email, firstName, city, custom: { plan_type: plan }, listIds: city === 'Oslo' ? [] : [list.id] });
+    await api('POST', '/suppressions', { email: 'emil@example.com', reason: 'unsubscribed' });
 
     // One mail to the list, so that there is something people were sent.
-    campaign = await call('POST', '/campaigns', { name: 'Spring offer' });
-    const { data: [connection] }: { data: { id: string }[] } = await call('GET', '/connections');
-    const version = (await call('GET', `/campaigns/${campaign.id}`) as { version: number }).version;
-    await call('PATCH', `/campaigns/${campaign.id}`, {
-      version, subject: 'Hello', fromName: 'Northwind', fromEmail: 'hello@example.com', html: '<p>Hello <a href="{{unsubscribe_url}}">Unsubscribe</a></p>', text: 'Hello {{unsubscribe_url}}',
+    campaign = await api('POST', '/campaigns', { name: 'Spring offer' });
+    const { data: [connection] } = await api<{ data: { id: string }[] }>('GET', '/connections');
+    await api('PATCH', `/campaigns/${campaign.id}`, {
+      version: campaign.version, subject: 'Hello', fromName: 'Northwind', fromEmail: 'hello@example.com', html: '<p>Hello <a href="{{unsubscribe_url}}">Unsubscribe</a></p>', text: 'Hello {{unsubscribe_url}}',
       targets: [{ kind: 'list', id: list.id, mode: 'include' }], delivery: { mode: 'single', connections: [{ id: connection!.id, percent: 100 }] },
     });
-    await call('POST', `/campaigns/${campaign.id}/launch`, { acknowledgeWarnings: true });
-    await until('The campaign', async () => (await call('GET', `/campaigns/${campaign.id}`) as { state: string }).state === 'completed');
+    await api('POST', `/campaigns/${campaign.id}/launch`, { acknowledgeWarnings: true });
+    await keeper.until(`/campaigns/${campaign.id}`, 'completed');
   }, 180_000);
-  afterAll(async () => {
-    await browser?.close();
-    await app?.stop();
-  });
+  afterAll(() => keeper?.close());
 
   const clean = async () => expect(await seriousFindings(page)).toEqual([]);
   const matches = async (mailable: number, total: number) => {
@@ -198,22 +177,21 @@ describe('building a segment', () => {
   });
 
   test('an answer that is overtaken is never shown', async () => {
-    let first = true;
-    await page.route('**/api/v1/segments/count', async (route) => {
-      const isSlow = first && /Oslo/.test(route.request().postData() ?? '');
-      if (isSlow) { first = false; await new Promise((resolve) => setTimeout(resolve, 2_500)); }
-      await route.continue().catch(() => undefined);
-    });
+    const held = Promise.withResolvers<Route>();
+    await page.route('**/api/v1/segments/count', (route) => (/Oslo/.test(route.request().postData() ?? '') ? held.resolve(route) : route.continue()));
     await page.goto(`${app.baseUrl}/segments/new`);
     await matches(4, 5);
     await begin(page, 'city');
     await page.getByLabel('Value').fill('Oslo');
-    await page.waitForTimeout(600);
+    const late = await held.promise;
     await expect.poll(() => page.getByTestId('segment-audience').getAttribute('data-state')).toBe('counting');
     expect(await page.getByTestId('segment-count').count()).toBe(0);
     await page.getByLabel('Value').fill('London');
     await matches(2, 3);
-    await page.waitForTimeout(2_500);
+    // The screen may have given it up, or gets its answer now.
+    await late.continue().catch(() => undefined);
+    await late.request().response();
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
     await matches(2, 3);
     await page.unroute('**/api/v1/segments/count');
     await page.getByRole('button', { name: 'Cancel' }).click();
@@ -238,7 +216,7 @@ describe('building a segment', () => {
     await clean();
     await page.getByRole('button', { name: 'Cancel' }).click();
 
-    const { data: [segment] }: { data: { id: string }[] } = await call('GET', '/segments');
+    const { data: [segment] } = await api<{ data: { id: string }[] }>('GET', '/segments');
     await page.route(`**/api/v1/segments/${segment!.id}`, async (route) => {
       const reply = await route.fetch();
       await route.fulfill({ response: reply, json: { ...(await reply.json() as object), rule: { op: 'and', parts: [{ field: 'citty', operator: 'equals', value: 'Oslo' }] } } });
@@ -253,18 +231,18 @@ describe('building a segment', () => {
   });
 
   test('two people at once: the second is told and decides', async () => {
-    const made: { id: string } = await call('POST', '/segments', { name: 'Shared', rule: { op: 'and', parts: [{ field: 'city', operator: 'equals', value: 'Oslo' }] } });
+    const made = await api<{ id: string }>('POST', '/segments', { name: 'Shared', rule: { op: 'and', parts: [{ field: 'city', operator: 'equals', value: 'Oslo' }] } });
     page.once('dialog', (dialog) => void dialog.accept());
     await page.goto(`${app.baseUrl}/segments/${made.id}`);
     await matches(1, 1);
-    await call('PATCH', `/segments/${made.id}`, { version: 1, name: 'Shared by two' });
+    await api('PATCH', `/segments/${made.id}`, { version: 1, name: 'Shared by two' });
     await page.getByLabel('Value').fill('London');
     await save();
     await page.getByText('Somebody else saved this segment meanwhile').waitFor();
     await clean();
     await page.getByRole('button', { name: 'Save mine over it' }).click();
     await page.getByText('Segment saved.').waitFor();
-    expect(await call('GET', `/segments/${made.id}`)).toMatchObject({ name: 'Shared', version: 3, sentence: 'City is “London”' });
+    expect(await api('GET', `/segments/${made.id}`)).toMatchObject({ name: 'Shared', version: 3, sentence: 'City is “London”' });
   });
 
   test('a copy opens for editing; what is in use is not deleted and says by what', async () => {
@@ -299,7 +277,7 @@ describe('building a segment', () => {
     await page.emulateMedia({ colorScheme: 'dark' });
     let rule: object = { op: 'or', parts: [{ field: 'city', operator: 'equals', value: 'London' }] };
     for (let level = 0; level < 6; level++) rule = { op: level % 2 === 0 ? 'and' : 'or', parts: [{ event: 'opened', operator: 'has_not_done', window: { last: 30, unit: 'DAY' }, campaign: campaign.id }, rule] };
-    const deep: { id: string } = await call('POST', '/segments', { name: 'Deep', rule: { op: 'and', parts: [rule] } });
+    const deep = await api<{ id: string }>('POST', '/segments', { name: 'Deep', rule: { op: 'and', parts: [rule] } });
     for (const path of ['/segments', '/segments/new', `/segments/${deep.id}`]) {
       await page.goto(app.baseUrl + path);
       await page.waitForLoadState('networkidle');
