@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { journeyMoves, journeyStates, type JourneyState } from '#domain/journey/status.ts';
+import { createJourneyControlActivities } from '../../activities/journey-control/index.ts';
+import { asActivity } from '../support/activity.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { connect, customers, draftJourney, publishedJourney, publishNext, seat } from '../support/journey-api.ts';
 import { enters, graphOf, send, wait } from '../support/journey-dsl.ts';
@@ -121,6 +123,27 @@ test('a published journey is archived before it can be deleted', async () => {
   await owner.post(`/journeys/${id}/archive`, {});
   expect((await owner.delete(`/journeys/${id}`)).status).toBe(204);
   expect((await owner.get(`/journeys/${id}`)).status).toBe(404);
+});
+
+test('one with many people is gone at once, its people follow in the background', async () => {
+  const id = await journeyIn('published');
+  await api.container.tenants.use(api.orgId, async ({ sql }) => {
+    const many = await sql.rows<{ id: number }>(`insert into customer (email, email_key) select e, e from generate_series(1, 2500) i, lateral (select 'many' || i || '@example.com' as e) x returning id`);
+    const runs = await seat(sql, id, 1, 'hello', many.map((row) => row.id), { state: 'completed' });
+    await sql.run(`insert into enrollment_step (enrollment_id, visit, node_id, port, arrived_at, left_at) select u, 1, 'hello', 'next', now(), now() from unnest($1::bigint[]) u`, [runs]);
+  });
+  await owner.post(`/journeys/${id}/archive`, {});
+  await sqlOf(`update journey_job set state = 'completed' where journey_id = $1`, id);
+  expect((await owner.delete(`/journeys/${id}`)).status).toBe(204);
+  expect([(await owner.get(`/journeys/${id}`)).status, (await owner.get(`/journeys/${id}/jobs`)).status, (await owner.delete(`/journeys/${id}`)).status]).toEqual([404, 404, 404]);
+  expect((await owner.get('/journeys?archived=true&limit=200')).body.data.map((row: { id: string }) => row.id)).not.toContain(id);
+  const control = createJourneyControlActivities(api.container, () => false);
+  const input = { orgId: api.orgId, journeyId: id };
+  const job = await asActivity(control.nextJourneyJob, input);
+  expect(job?.title).toBe('Remove the journey');
+  expect(await asActivity(control.workJourneyJob, input, job!.id)).toMatchObject({ complete: true });
+  await asActivity(control.closeJourneyJob, input, job!.id, 'completed', null);
+  expect(await sqlOf('select 1 from journey where id = $1 union all select 1 from enrollment where journey_id = $1 union all select 1 from journey_job where journey_id = $1', id)).toEqual([]);
 });
 
 test('people inside stay on their version, or move where their step still exists; the counts are told before', async () => {

@@ -5,6 +5,7 @@ import { KEPT_SECRET } from '#domain/journey/secrets.ts';
 import { openStepSecret } from '../../infra/journeys/secrets.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { connect, draftJourney, publishedJourney } from '../support/journey-api.ts';
+import { startSmtpSink } from '../support/smtp-sink.ts';
 import { addTo, enters, exit, graphOf, send, wait, webhook } from '../support/journey-dsl.ts';
 
 /** Journeys as they are begun, drawn and published, over HTTP. */
@@ -160,6 +161,28 @@ test('a draft that changed since it was looked at is not published', async () =>
   await put(id, draftVersion, graphOf(mail('other')));
   const refused = await owner.post(`/journeys/${id}/publish`, { draftVersion });
   expect([refused.status, refused.body.detail]).toEqual([409, expect.stringContaining('changed meanwhile')]);
+});
+
+test('a test mail of a step leaves as the draft has it, marked and untracked; what is missing is named', async () => {
+  const sink = await startSmtpSink({ keepsMessages: true });
+  try {
+    const post = (await owner.post('/connections', { vendor: 'smtp', name: 'Sink', host: '127.0.0.1', port: sink.port, secure: 'none' })).body.id;
+    const { id, draftVersion } = await draftJourney(owner, 'Tried', graphOf(send('hello', { connection: post, subject: 'For {{ journey.name }}' }), wait('1d')));
+    const ask = (step: string) => owner.post(`/journeys/${id}/steps/${step}/test`, { emails: ['one@example.com', 'two@example.com'] });
+    const sent = await ask('hello');
+    expect([sent.status, sent.body.results.map((result: { email: string; ok: boolean }) => [result.email, result.ok])]).toEqual([200, [['one@example.com', true], ['two@example.com', true]]]);
+    expect((await sink.rows()).map((row) => row.recipient)).toEqual(['one@example.com', 'two@example.com']);
+    const message = (await sink.message(0)).toString('latin1');
+    expect(message).toContain('Subject: [TEST] For Tried');
+    expect(message).not.toContain('/api/track/open');
+    expect((await ask('wait-1d')).status).toBe(404);
+    await put(id, draftVersion, graphOf(send('hello', { connection: post, subject: '', html: '' })));
+    const refused = await ask('hello');
+    expect([refused.status, refused.body.errors.map((error: { field: string }) => error.field)]).toEqual([422, ['subject', 'html']]);
+    expect(await inTenant(({ sql }) => sql.first('select count(*)::int as n from message'))).toEqual({ n: 0 });
+  } finally {
+    await sink.close();
+  }
 });
 
 test('the secret of a webhook is sealed, never shown again, and kept until another is typed', async () => {

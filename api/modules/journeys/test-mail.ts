@@ -42,7 +42,7 @@ export function createJourneyTestMail({ tenants, clock, secrets, config }: Pick<
       const errors = [...missing, ...wrong];
       if (errors.length > 0) throw new AppError('invalid', 'This mail cannot be sent yet.', errors);
 
-      const mail = await expandMarkup({ variants: [journeySource(tenant, NO_MAIL, journey, node)], hasExperiment: false });
+      const mail = await expandMarkup({ variants: [{ ...journeySource(tenant, NO_MAIL, journey, node), trackingHost: tenant.org.trackingHost }], hasExperiment: false });
       const compiled = compileVariants(mail, { ids, baseUrl: config.FERMATA_BASE_URL, test: true });
       const person = await loadPerson(tenant.sql, order.customerId);
       const results = await sendTest({
