@@ -23,7 +23,7 @@ export async function enrollJob(work: JobWork<'enroll'>): Promise<Progress> {
   const { tenant: { sql }, options, tell, nudgeOutbox } = work;
   for (;;) {
     work.goOn();
-    if (await isBusy(work)) return { complete: false, pauseMs: PAUSE_MS };
+    if (await isBusy(work)) return (await isThrough(work)) ? COMPLETE : { complete: false, pauseMs: PAUSE_MS };
     const batch = await settled(sql, (tx) => (options.emails === undefined ? enrollStaged(work, tx) : enrollTyped(work, tx)));
     if (batch === 'collect') await stagePeople(work, options);
     else if (batch === 'complete') return COMPLETE;
@@ -37,6 +37,11 @@ export async function enrollJob(work: JobWork<'enroll'>): Promise<Progress> {
 async function isBusy({ tenant: { sql }, now }: JobWork<'enroll'>): Promise<boolean> {
   const due = await sql.first<{ n: number }>(`select count(*)::int as n from (select 1 from enrollment where state = 'active' and due_at <= to_timestamp($1::float8 / 1000) limit $2) due`, [now(), DUE_MAX]);
   return due!.n >= DUE_MAX;
+}
+
+/** Whether everybody was asked: the last cohorts need not have moved on. */
+async function isThrough({ tenant: { sql }, jobId }: JobWork<'enroll'>): Promise<boolean> {
+  return (await sql.first('select 1 as through from journey_job where id = $1 and done >= total', [jobId])) !== undefined;
 }
 
 interface Batch {
