@@ -4,53 +4,28 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { startWholeApp, type WholeApp } from '../support/app.ts';
-import { launchBrowser, seriousFindings } from '../support/browser.ts';
+import { seriousFindings } from '../support/browser.ts';
+import { startKeeper, watch, type Keeper } from '../support/keeper.ts';
 
 /** A form from its first word to the people who sign up by it: the keeper in one window, a reader in another. */
 
-const password = 'a long enough password';
-
 describe('a sign-up form', () => {
-  let app: WholeApp;
+  let keeper: Keeper;
+  let app: Keeper['app'];
   let browser: Browser;
   let page: Page;
+  let api: Keeper['api'];
+  let faults: string[];
   let reader: Page;
-  let cookie = '';
-  const faults: string[] = [];
-
-  async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const reply = await fetch(`${app.baseUrl}/api/v1${path}`, {
-      method, headers: { cookie, 'x-requested-by': 'fermata', ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const set = reply.headers.getSetCookie().map((each) => each.split(';')[0]);
-    if (set.length > 0) cookie = set.join('; ');
-    const text = await reply.text();
-    expect(reply.ok, `${method} ${path}: ${text}`).toBe(true);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
-  }
 
   beforeAll(async () => {
-    [app, browser] = await Promise.all([startWholeApp(), launchBrowser()]);
-    await api('POST', '/setup', { name: 'Mara Quill', email: 'mara@example.com', password, organizationName: 'Northwind', timezone: 'Europe/London' });
-    for (let tries = 0; (await api<{ state: string }>('GET', '/organization')).state !== 'active'; tries++) {
-      if (tries > 240) throw new Error('the organization is not set up');
-      await sleep(250);
-    }
+    keeper = await startKeeper();
+    ({ app, page, api, faults, browser } = keeper);
     await api('POST', '/fields', { key: 'shoe_size', label: 'Shoe size', type: 'number' });
-    const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: 'reduce' });
-    await context.addCookies(cookie.split('; ').map((pair) => ({ name: pair.slice(0, pair.indexOf('=')), value: pair.slice(pair.indexOf('=') + 1), url: app.baseUrl })));
-    page = await context.newPage();
     reader = await (await browser.newContext({ viewport: { width: 390, height: 780 }, reducedMotion: 'reduce' })).newPage();
-    for (const each of [page, reader]) {
-      each.setDefaultTimeout(30_000);
-      each.on('pageerror', (error) => faults.push(error.message));
-    }
+    watch(reader, faults);
   }, 180_000);
-  afterAll(async () => {
-    await browser?.close();
-    await app?.stop();
-  });
+  afterAll(() => keeper?.close());
 
   const clean = async (of = page) => expect(await seriousFindings(of)).toEqual([]);
   const button = (name: string) => page.getByRole('button', { name, exact: true });

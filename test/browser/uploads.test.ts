@@ -1,50 +1,23 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import iconv from 'iconv-lite';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startWholeApp, type WholeApp } from '../support/app.ts';
-import { launchBrowser, seriousFindings } from '../support/browser.ts';
+import { seriousFindings } from '../support/browser.ts';
+import { startKeeper, type Keeper } from '../support/keeper.ts';
 
 /** Files in the screens: looked at before anything is written, followed, cancelled, found again; and those of addresses that get no mail. */
 
-const password = 'a long enough password';
-
 describe('files', () => {
-  let app: WholeApp;
-  let browser: Browser;
+  let keeper: Keeper;
+  let app: Keeper['app'];
   let page: Page;
-  let cookie = '';
-  const faults: string[] = [];
-
-  async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const reply = await fetch(`${app.baseUrl}/api/v1${path}`, {
-      method, headers: { cookie, 'x-requested-by': 'fermata', ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const set = reply.headers.getSetCookie().map((each) => each.split(';')[0]);
-    if (set.length > 0) cookie = set.join('; ');
-    const text = await reply.text();
-    expect(reply.ok, `${method} ${path}: ${text}`).toBe(true);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
-  }
+  let faults: string[];
 
   beforeAll(async () => {
-    [app, browser] = await Promise.all([startWholeApp(), launchBrowser()]);
-    await api('POST', '/setup', { name: 'Mara Quill', email: 'mara@example.com', password, organizationName: 'Northwind', timezone: 'Europe/Berlin' });
-    for (let tries = 0; (await api<{ state: string }>('GET', '/organization')).state !== 'active'; tries++) {
-      if (tries > 240) throw new Error('the organization is not set up');
-      await sleep(250);
-    }
-    const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: 'reduce', acceptDownloads: true });
-    await context.addCookies(cookie.split('; ').map((pair) => ({ name: pair.slice(0, pair.indexOf('=')), value: pair.slice(pair.indexOf('=') + 1), url: app.baseUrl })));
-    page = await context.newPage();
-    page.setDefaultTimeout(30_000);
-    page.on('pageerror', (error) => faults.push(error.message));
+    keeper = await startKeeper({ timezone: 'Europe/Berlin' });
+    ({ app, page, faults } = keeper);
   }, 180_000);
-  afterAll(async () => {
-    await browser?.close();
-    await app?.stop();
-  });
+  afterAll(() => keeper?.close());
 
   const clean = async () => expect(await seriousFindings(page)).toEqual([]);
   const button = (name: string) => page.getByRole('button', { name, exact: true });
