@@ -6,6 +6,7 @@ import type { Container } from '../infra/container.ts';
 import { createFormRouter } from './forms/index.ts';
 import { createLimiter } from './http/limits.ts';
 import { mountRoutes, problemHandlers } from './http/mount.ts';
+import { createLinksOnly } from './http/own-host.ts';
 import { inlineScriptHashes, serveUi } from './http/static-ui.ts';
 import { routes } from './routes.ts';
 import { createServices, type Services } from './services.ts';
@@ -22,6 +23,7 @@ export function createApp(container: Container, services: Services = createServi
   app.use((_req, res, next) => { res.set('X-Request-Id', randomUUID()); next(); });
   const { notFound, failed } = problemHandlers(services);
 
+  app.use(createLinksOnly(container.trackingHosts));
   app.get('/health/live', (_req, res) => void res.json({ ok: true }));
   app.get('/health/ready', (_req, res, next) => void services.health.ready().then((state) => res.status(state.ok ? 200 : 503).json(state)).catch(next));
   app.get('/metrics', (_req, res, next) => void services.health.metrics().then(({ contentType, text }) => res.set('Content-Type', contentType).send(text)).catch(next));

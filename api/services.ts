@@ -102,6 +102,7 @@ export function createServices(container: Container): Services {
   const campaignLifecycle = createCampaignLifecycle(container, campaignReader);
   const campaigns = createCampaignService(container, campaignReader, campaignLifecycle);
   const customers = createCustomerService(container);
+  const journeys = createJourneyServices(container);
   return {
     container, identities, audit, organizations, accounts,
     sendingSettings: createSendingSettingsService(container, audit),
@@ -123,7 +124,7 @@ export function createServices(container: Container): Services {
     render: createRenderService(container),
     templates: createTemplateService(container),
     images: createImageService(container),
-    dashboard: createDashboardService(container, campaigns),
+    dashboard: createDashboardService(container, campaigns, journeys.journeys),
     reports: createReportService(container),
     customers,
     bulk: createBulkService(container),
@@ -132,7 +133,7 @@ export function createServices(container: Container): Services {
     fields: createFieldService(container),
     forms: createFormService(container),
     imports: createImportService(container),
-    ...createJourneyServices(container),
+    ...journeys,
     lists: createListService(container),
     searchIndex: createSearchIndexService(container),
     segments: createSegmentService(container, customers),

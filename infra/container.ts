@@ -4,9 +4,12 @@ import { systemClock, type Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createSql, type Sql } from './db/sql.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { createSenderDomains, type SenderDomains } from './mail/sender-domain.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { createGateway, type Gateway } from './temporal/gateway.ts';
 import { createTenants, type Tenants } from './tenancy/registry.ts';
+import { createDomainLookups } from './tenancy/domain-check.ts';
+import { createTrackingHosts, type TrackingHosts } from './tenancy/tracking-hosts.ts';
 
 /** Every client of a process, built once here and handed down. */
 export interface Container {
@@ -18,6 +21,8 @@ export interface Container {
   readonly controlPool: pg.Pool;
   readonly elasticsearch: ElasticsearchClient;
   readonly tenants: Tenants;
+  readonly trackingHosts: TrackingHosts;
+  readonly senderDomains: SenderDomains;
   readonly gateway: Gateway;
   /** Closes what is open, in reverse order. */
   close(): Promise<void>;
@@ -39,7 +44,8 @@ export async function createContainer(name: string, config: Config): Promise<Con
   });
   return {
     config, logger, clock: systemClock, secrets: createSecrets(config.FERMATA_SECRET_KEY),
-    control, controlPool, elasticsearch, tenants, gateway,
+    control, controlPool, elasticsearch, tenants, gateway, trackingHosts: createTrackingHosts(control, config.FERMATA_BASE_URL),
+    senderDomains: createSenderDomains(createDomainLookups(config.FERMATA_ALLOW_PRIVATE_SMTP)),
     async close() {
       await gateway.close();
       await tenants.close();

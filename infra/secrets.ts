@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
 /** Purposes of derived keys: a key made for one is of no use for another. */
-export type KeyPurpose = 'secrets' | 'sessions' | 'tracking' | 'unsubscribe' | 'message-id' | 'catcher' | 'erasure';
+export type KeyPurpose = 'secrets' | 'sessions' | 'tracking' | 'unsubscribe' | 'message-id' | 'catcher' | 'erasure' | 'tracking-domain';
 
 export interface Secrets {
   /** 32 bytes that only this installation and this purpose (and scope, an organization's id) have. */

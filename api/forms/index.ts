@@ -4,6 +4,7 @@ import type { Container } from '../../infra/container.ts';
 import { createTrackingIds } from '../../infra/mail/tracking-id.ts';
 import type { Tenant } from '../../infra/tenancy/registry.ts';
 import { createLimiter, networkOf } from '../http/limits.ts';
+import { createOwnIds } from '../http/own-host.ts';
 import { sendPage } from '../http/page.ts';
 import { FORM, type FormRecord } from '../modules/forms/views.ts';
 import { checkMailPage, confirmPage, formPage, formPages, thanksPage, type Setting } from './pages.ts';
@@ -21,9 +22,10 @@ const PER_MINUTE = 20;
  */
 export function createFormRouter(container: Container): Router {
   const ids = createTrackingIds(container.secrets);
-  const limiter = createLimiter(PER_MINUTE, 60, (seconds) => `Too many sign-ups. Try again in ${seconds} seconds.`);
+  const limiter = createLimiter(PER_MINUTE, 60, (seconds) => `Too many sign-ups. Try again in ${seconds} seconds.`, { pool: container.controlPool, name: 'sign-up' });
   const router = Router();
 
+  router.use(createOwnIds(ids, container.trackingHosts));
   router.use((_req, res, next) => {
     res.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer', 'X-Robots-Tag': 'noindex', 'Cross-Origin-Resource-Policy': 'cross-origin' });
     next();

@@ -7,6 +7,7 @@ import type { Providers } from '../mail/providers/registry.ts';
 import { loadConnection } from '../mail/source.ts';
 import { createTrackingIds } from '../mail/tracking-id.ts';
 import type { Tenant } from '../tenancy/registry.ts';
+import { publicUrl } from '../tenancy/tracking-hosts.ts';
 import { confirmationMail } from './confirmation.ts';
 
 /** Longer than a connection's troubles usually last; after that nobody waits for the mail any more. */
@@ -64,7 +65,7 @@ async function attempt({ config, secrets, clock }: Pick<Container, 'config' | 's
   const ids = createTrackingIds(secrets).mint({ orgNo: org.no, mailNo: 0, ordinal: intent.no }, [{ kind: 'signUp', link: 0 }, { kind: 'messageId', link: 0 }]);
   const mail = confirmationMail({
     fromName: intent.fromName ?? '', fromEmail: intent.fromEmail, to: deliverable(intent), subject: intent.subject, text: intent.text,
-    confirmUrl: `${config.FERMATA_BASE_URL.replace(/\/$/, '')}/f/confirm/${ids[0]!}`, messageId: `${ids[1]!}@${intent.fromEmail.slice(intent.fromEmail.indexOf('@') + 1)}`,
+    confirmUrl: `${publicUrl(org, config.FERMATA_BASE_URL)}/f/confirm/${ids[0]!}`, messageId: `${ids[1]!}@${intent.fromEmail.slice(intent.fromEmail.indexOf('@') + 1)}`,
   }, clock.now());
   const limits = new Governor({ sql: tenant.sql, connectionNo: connection.no, mailNo: null, zone: org.timezone });
   try {

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { isPrivateAddress } from '../private-networks.ts';
 import { SessionError, type Session } from './providers/provider.ts';
 import { SmtpSession, words } from './smtp-session.ts';
 
@@ -80,20 +81,16 @@ function phase(connection: SMTPConnection, stage: 'connect' | 'login', run: (don
   });
 }
 
-const privateNetworks = new BlockList();
-for (const [network, prefix] of [['10.0.0.0', 8], ['172.16.0.0', 12], ['192.168.0.0', 16], ['127.0.0.0', 8], ['169.254.0.0', 16], ['100.64.0.0', 10], ['0.0.0.0', 8], ['224.0.0.0', 3]] as const) privateNetworks.addSubnet(network, prefix, 'ipv4');
-for (const [network, prefix] of [['::1', 128], ['::', 128], ['fc00::', 7], ['fe80::', 10], ['::ffff:0:0', 96], ['64:ff9b::', 96]] as const) privateNetworks.addSubnet(network, prefix, 'ipv6');
-
 /** Resolves once and connects to what was checked, so that a name cannot point elsewhere in between. */
 async function resolveHost(options: SmtpOptions): Promise<string> {
   if (options.allowPrivate) return options.host;
-  let found: { address: string; family: number };
+  let found: { address: string };
   try {
     found = await lookup(options.host);
   } catch (error) {
     throw new SessionError('connect', `${options.host} was not found: check the host name.`, null, { cause: error });
   }
-  if (privateNetworks.check(found.address, found.family === 6 ? 'ipv6' : 'ipv4')) {
+  if (isPrivateAddress(found.address)) {
     throw new SessionError('connect', `${options.host} is on a private network. Set FERMATA_ALLOW_PRIVATE_SMTP=true to allow that.`, null);
   }
   return found.address;

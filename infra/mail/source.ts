@@ -32,7 +32,7 @@ interface CampaignRow {
 /** The campaign or send step behind a mail number, its MJML made HTML; undefined when it is gone. @throws AppError `invalid` when MJML cannot be compiled */
 export async function loadMail(tenant: Tenant, mailNo: number): Promise<SendableMail | undefined> {
   const mail = await readMail(tenant, mailNo);
-  return mail === undefined ? undefined : expandMarkup(mail);
+  return mail === undefined ? undefined : expandMarkup({ ...mail, variants: mail.variants.map((source) => ({ ...source, trackingHost: tenant.org.trackingHost })) });
 }
 
 /** The same as its author wrote it. */

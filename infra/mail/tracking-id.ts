@@ -21,6 +21,8 @@ export interface TrackingIds {
   mint(target: Omit<TrackingTarget, 'link'>, blocks: readonly { readonly kind: TrackingKind; readonly link: number }[]): string[];
   /** The target, or null when the id was altered, shortened or made for something else. */
   read(id: string, kind: TrackingKind): TrackingTarget | null;
+  /** Number of the organization an id of any kind is of, or null. */
+  orgNoOf(id: string): number | null;
 }
 
 const BLOCK = 16;
@@ -37,6 +39,17 @@ export function createTrackingIds(secrets: Secrets): TrackingIds {
   const key = secrets.derive('tracking').subarray(0, BLOCK);
   // One cipher for all: ECB keeps nothing between blocks, and making one for each mail cost 0.045 ms.
   const cipher = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
+
+  /** What was sealed, or null for what was not sealed here or altered since. */
+  function open(id: string): Buffer | null {
+    if (!/^[A-Za-z0-9_-]{22}$/.test(id)) return null;
+    const sealed = Buffer.from(id, 'base64url');
+    // 22 characters hold 132 bits: without this a change in the last four would go unnoticed.
+    if (sealed.length !== BLOCK || sealed.toString('base64url') !== id) return null;
+    const plain = createDecipheriv('aes-128-ecb', key, null).setAutoPadding(false).update(sealed);
+    return plain.readUInt32BE(12) === FIXED ? plain : null;
+  }
+
   return {
     mint(target, blocks) {
       const plain = Buffer.allocUnsafe(BLOCK * blocks.length);
@@ -54,14 +67,11 @@ export function createTrackingIds(secrets: Secrets): TrackingIds {
       for (let i = 0; i < blocks.length; i += 1) ids[i] = sealed.toString('base64url', i * BLOCK, i * BLOCK + BLOCK);
       return ids;
     },
+    orgNoOf: (id) => open(id)?.readUIntBE(0, 3) ?? null,
     read(id, kind) {
-      if (!/^[A-Za-z0-9_-]{22}$/.test(id)) return null;
-      const sealed = Buffer.from(id, 'base64url');
-      // 22 characters hold 132 bits: without this a change in the last four would go unnoticed.
-      if (sealed.length !== BLOCK || sealed.toString('base64url') !== id) return null;
-      const plain = createDecipheriv('aes-128-ecb', key, null).setAutoPadding(false).update(sealed);
-      const tail = plain.readUInt16BE(10);
-      if (plain.readUInt32BE(12) !== FIXED || (tail & 0xf) !== trackingKinds[kind]) return null;
+      const plain = open(id);
+      const tail = plain?.readUInt16BE(10) ?? 0;
+      if (plain === null || (tail & 0xf) !== trackingKinds[kind]) return null;
       return { orgNo: plain.readUIntBE(0, 3), mailNo: plain.readUIntBE(3, 3), ordinal: plain.readUInt32BE(6), link: tail >> 4 };
     },
   };

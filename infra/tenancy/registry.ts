@@ -15,6 +15,8 @@ export interface TenantRecord {
   readonly slug: string;
   readonly timezone: string;
   readonly postalAddress: string;
+  /** Its verified tracking domain; null: the installation's own address. */
+  readonly trackingHost: string | null;
   readonly state: 'provisioning' | 'active' | 'deleting';
   readonly databaseName: string;
   readonly databaseServer: string | null;
@@ -59,7 +61,8 @@ export interface TenantsOptions {
 }
 
 const RECORD = `select id, no, name, slug, timezone, postal_address as "postalAddress", state,
-  database_name as "databaseName", database_server as "databaseServer", schema_version as "schemaVersion" from tenant`;
+  database_name as "databaseName", database_server as "databaseServer", schema_version as "schemaVersion",
+  (select host from tracking_domain d where d.org_id = tenant.id and d.is_current and d.verified_at is not null) as "trackingHost" from tenant`;
 
 /** Records may be this old: a renamed organization shows its new name after at most 5 s in other processes. */
 const RECORD_TTL_MS = 5_000;

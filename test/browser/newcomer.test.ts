@@ -151,10 +151,29 @@ describe('a newcomer', () => {
     await clean();
   });
 
+  test('chooses a domain for the links, reads what to set, and is told what is not right yet', async () => {
+    await page.goto(`${app.baseUrl}/settings?tab=domain`);
+    await page.getByTestId('tracking-domain-state').getByText(/No domain of your own/).waitFor();
+    await page.getByLabel('Custom Tracking Domain').fill('shop');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Expected a host like links.example.com, got “shop”.').first().waitFor();
+    await page.getByLabel('Custom Tracking Domain').fill('links.fermata.invalid');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('_fermata.links.fermata.invalid').waitFor();
+    await clean();
+    await page.getByRole('button', { name: 'Verify' }).click();
+    await page.getByRole('region', { name: '3. Verify' }).getByText('Tried once the records are right.').waitFor();
+    await page.getByTestId('tracking-domain-state').getByText('Not verified').waitFor();
+    await clean();
+    await page.getByRole('button', { name: 'Remove domain' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove domain' }).click();
+    await page.getByTestId('tracking-domain-state').getByText(/No domain of your own/).waitFor();
+  });
+
   test('can do all this on a phone, in the dark, without a fault on any page', async () => {
     await page.setViewportSize({ width: 360, height: 780 });
     await page.emulateMedia({ colorScheme: 'dark' });
-    for (const path of ['/', '/campaigns', '/customers', '/customers/lists', '/customers/uploads', '/segments', '/suppression', '/smtp', '/mail-catcher', '/settings', '/profile']) {
+    for (const path of ['/', '/campaigns', '/customers', '/customers/lists', '/customers/uploads', '/segments', '/suppression', '/smtp', '/mail-catcher', '/settings', '/settings?tab=domain', '/profile']) {
       await page.goto(app.baseUrl + path);
       await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
       await page.waitForLoadState('networkidle');

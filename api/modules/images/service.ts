@@ -6,6 +6,8 @@ import { newId } from '../../../infra/ids.ts';
 import { imageFiles, readImage } from '../../../infra/images/files.ts';
 import { imageTypes, sniffImage } from '../../../infra/images/sniff.ts';
 import { createTrackingIds } from '../../../infra/mail/tracking-id.ts';
+import type { TenantRecord } from '../../../infra/tenancy/registry.ts';
+import { publicUrl } from '../../../infra/tenancy/tracking-hosts.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { refuseInUse } from '../segments/uses.ts';
 import { IMAGE, toImageView, type ImageRecord } from './views.ts';
@@ -16,7 +18,7 @@ export type ImageService = ReturnType<typeof createImageService>;
 export function createImageService({ tenants, config, secrets }: Pick<Container, 'tenants' | 'config' | 'secrets'>) {
   const ids = createTrackingIds(secrets);
   const publicId = (orgNo: number, no: number) => ids.mint({ orgNo, mailNo: 0, ordinal: no }, [{ kind: 'image', link: 0 }])[0]!;
-  const view = (orgNo: number, row: ImageRecord) => toImageView(row, `${config.FERMATA_BASE_URL.replace(/\/$/, '')}/api/track/images/${publicId(orgNo, row.no)}`);
+  const view = (org: TenantRecord, row: ImageRecord) => toImageView(row, `${publicUrl(org, config.FERMATA_BASE_URL)}/api/track/images/${publicId(org.no, row.no)}`);
 
   return {
     /** Stores a picture. What it is is read from its bytes. @throws AppError `too_large`, `invalid` for anything but the four kinds */
@@ -33,7 +35,7 @@ export function createImageService({ tenants, config, secrets }: Pick<Container,
         await files.remove(id);
         throw error;
       }
-      return view(org.no, (await sql.first<ImageRecord>(`${IMAGE} where id = $1`, [id]))!);
+      return view(org, (await sql.first<ImageRecord>(`${IMAGE} where id = $1`, [id]))!);
     }),
 
     /** Newest first; ids are made in the order of time. */
@@ -42,7 +44,7 @@ export function createImageService({ tenants, config, secrets }: Pick<Container,
       const search = query.search?.trim().toLowerCase() ?? '';
       const matches = `($1 = '' or position($1 in lower(name)) > 0)`;
       const rows = await sql.rows<ImageRecord>(`${IMAGE} where ${matches} and ($2::uuid is null or id < $2::uuid) order by id desc limit $3`, [search, after?.[0] ?? null, query.limit + 1]);
-      const page = toPage(rows, query.limit, (row) => [row.id], (row) => view(org.no, row));
+      const page = toPage(rows, query.limit, (row) => [row.id], (row) => view(org, row));
       return query.count === true ? { ...page, count: (await sql.first<{ n: number }>(`select count(*) as n from image where ${matches}`, [search]))!.n } : page;
     }),
 

@@ -22,6 +22,22 @@ create table tenant (
 );
 comment on table tenant is 'id is the organization of better-auth; no is the short number in tracking ids; database_server is null for the server of the control database; version counts the changes of its settings';
 
+create table tracking_domain (
+  org_id text not null references tenant on delete cascade,
+  host text not null,
+  token text not null,
+  is_current boolean not null default true,
+  proven_at timestamptz,
+  verified_at timestamptz,
+  checked_at timestamptz,
+  checks jsonb not null default '[]',
+  created_at timestamptz not null default now(),
+  primary key (org_id, host)
+);
+create unique index tracking_domain_current on tracking_domain (org_id) where is_current;
+create unique index tracking_domain_owner on tracking_domain (host) where verified_at is not null;
+comment on table tracking_domain is 'hosts of links: the current one, and those that were verified before, whose links go on working. proven_at: DNS says it is the organization''s; verified_at: https leads here too. A host is verified for one organization at a time';
+
 create table api_key (
   id uuid primary key,
   org_id text not null references tenant on delete cascade,

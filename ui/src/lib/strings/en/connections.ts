@@ -29,5 +29,9 @@ export const connections = {
   warmUpHelp: 'A new server or address earns its reputation slowly: every day it may send more, until the target. What is left waits for the next day.',
   warmUp: 'Warm up', startedOn: 'First day', first: 'Mails on the first day', growth: 'Growth a day', target: 'Target a day',
   warmUpNow: (day: number, allowed: number) => `Day ${count(day)}: up to ${mails(allowed)} today.`, warmUpSoon: (date: string) => `It begins on ${date}; nothing is sent through it before.`, warmUpDone: 'The target is reached: the warm-up limits nothing any more.', warmUpReaches: (target: number, date: string, day: number) => `It reaches ${count(target)} a day on ${date}, its day ${count(day)}.`,
+  domains: {
+    title: 'Sending domains', detail: 'What DNS says about the domains your mail comes from. Receivers judge by it.', column: 'Domain', usedBy: (names: string) => `Used by ${names}`,
+    kinds: { spf: 'SPF', dkim: 'DKIM', dmarc: 'DMARC' }, states: { ok: 'Right', missing: 'Missing', wrong: 'Wrong', unknown: 'Not known' },
+  },
   backup: 'Backup connection', backupHelp: 'Takes over what is left when this one breaks, before a campaign pauses.', noBackup: 'None',
 };

@@ -1,6 +1,6 @@
 export const settings = {
   title: 'Settings',
-  tabs: { organization: 'Organization', sending: 'Sending', apiKeys: 'API keys', users: 'Users' },
+  tabs: { organization: 'Organization', sending: 'Sending', domain: 'Tracking domain', apiKeys: 'API keys', users: 'Users' },
   organizationName: 'Organization Name',
   slug: 'Slug',
   slugHelp: 'The default utm_source of your links.',
