@@ -2,13 +2,14 @@ import { usedConnections, type Delivery } from '#domain/campaign/delivery.ts';
 import { BANDIT_BATCHES, planTest, type Experiment } from '#domain/campaign/experiment.ts';
 import { waveOf, type Schedule } from '#domain/campaign/schedule.ts';
 import { planSlices, type Slice, type TestPlan } from '#domain/campaign/slices.ts';
+import type { CampaignTarget } from '#domain/campaign/targets.ts';
 import { isTimeZone } from '#domain/shared/time.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import { FREEZE_AUDIENCE } from '../infra/customers/erase.ts';
 import type { Transaction } from '../infra/db/sql.ts';
 import type { TrackedLink } from '../infra/mail/variants.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
-import { streamCustomerIds, type AudienceTarget } from '../search/audience.ts';
+import { streamCustomerIds } from '../search/audience.ts';
 import type { CampaignInput } from '../workflows/contracts.ts';
 
 type Mail = Pick<CampaignInput, 'campaignId' | 'mailNo'>;
@@ -32,13 +33,13 @@ interface Staged {
 }
 
 async function stage(tenant: Tenant, { campaignId, mailNo }: Mail, onProgress: () => void): Promise<Staged> {
-  const campaign = await tenant.sql.first<{ targets: AudienceTarget[] }>('select targets from campaign where id = $1', [campaignId]);
+  const campaign = await tenant.sql.first<{ targets: CampaignTarget[] }>('select targets from campaign where id = $1', [campaignId]);
   const targets = campaign?.targets ?? [];
   const attempt = (await tenant.sql.first<{ epoch: number }>('update mail set epoch = epoch + 1 where no = $1 returning epoch', [mailNo]))?.epoch ?? 0;
   await tenant.sql.run('delete from audience_staging where mail_no = $1', [mailNo]);
   if (targets.every((target) => target.kind === 'list')) {
     // Lists alone need no index: a launch to them goes on while it is down.
-    const idsOf = (mode: AudienceTarget['mode']) => targets.filter((target) => target.mode === mode).map((target) => target.id);
+    const idsOf = (mode: CampaignTarget['mode']) => targets.filter((target) => target.mode === mode).map((target) => target.id);
     const size = await tenant.sql.run(
       `insert into audience_staging (mail_no, attempt, customer_id)
        select distinct $1::int, $4::int, customer_id from list_member m where list_id = any($2::uuid[])

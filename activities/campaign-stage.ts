@@ -57,8 +57,8 @@ export function createStageActivities({ tenants, config, secrets, logger }: Pick
     setPhase: (input: CampaignInput, phase: CampaignPhase, until: number | null): Promise<void> => tenants.use(input.orgId, ({ sql }) => notePhase(sql, input, phase, until)),
 
     /**
-     * A connection broke: what nobody was sent over it yet goes to its backup, else to the others where the campaign
-     * carries on, by turns.
+     * A connection broke or was disabled: what nobody was sent over it yet goes to its backup, else to the others where the
+     * campaign carries on, by turns.
      * @returns false when nobody takes over: the campaign pauses
      */
     replaceConnection: (input: CampaignInput, broken: { readonly connectionNo: number; readonly reason: BreakReason; readonly detail: string }): Promise<boolean> =>
@@ -171,8 +171,8 @@ async function notePhase(sql: Sql, input: CampaignInput, phase: CampaignPhase, u
     [input.campaignId, phase, until]);
 }
 
-async function replaceConnection(tx: Transaction, input: CampaignInput, broken: { readonly connectionNo: number; readonly detail: string }): Promise<boolean> {
-  await tx.run("update connection set health = 'broken', health_reason = $2 where no = $1", [broken.connectionNo, broken.detail]);
+async function replaceConnection(tx: Transaction, input: CampaignInput, broken: { readonly connectionNo: number; readonly reason: BreakReason; readonly detail: string }): Promise<boolean> {
+  if (broken.reason !== 'connection_disabled') await tx.run("update connection set health = 'broken', health_reason = $2 where no = $1", [broken.connectionNo, broken.detail]);
   const campaign = await tx.first<{ delivery: Delivery; backupId: string | null }>(
     'select c.delivery, n.backup_id::text as "backupId" from campaign c, connection n where c.id = $1 and n.no = $2 for update of c', [input.campaignId, broken.connectionNo]);
   if (campaign === undefined) return false;

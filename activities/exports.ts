@@ -86,7 +86,7 @@ export function createExportActivities({ tenants, gateway, config }: Pick<Contai
     async closeExport({ orgId, exportId }: ExportInput, state: 'completed' | 'failed' | 'cancelled', problem: string | null): Promise<void> {
       await tenants.use(orgId, async ({ sql }) => {
         await sql.run(`update export_job set state = $2, problem = $3, ended_at = now() where id = $1 and state in ('queued', 'running')`, [exportId, state, problem]);
-        await sql.run(`update export_job set options = options - 'filter' - 'ids' where id = $1`, [exportId]);
+        await sql.run(`update export_job set options = options - 'filter' - 'ids' - 'recipients' where id = $1`, [exportId]);
         await exportFiles(config, orgId).removeParts(exportId);
       });
     },

@@ -1,19 +1,13 @@
+import { isOfCampaign, notOpenedRule, type CampaignTarget } from '#domain/campaign/targets.ts';
 import type { Rule } from '#domain/segment/ast.ts';
 import { checkRule } from '#domain/segment/check.ts';
 import { refuse } from '#domain/shared/errors.ts';
 import { alive, anyOf, ask, both, idOnly, idsOf, linesOf, streamIds, totalOf, untilFresh, without, type Query } from './ask.ts';
-import { compile } from './compile.ts';
+import { compile, MAX_TERMS } from './compile.ts';
 import { readRuleContext } from './context.ts';
 import { asksForSent, readFresh, waitUntilSearchable, type FreshnessOptions } from './freshness.ts';
 import type { SearchScope } from './scope.ts';
 import { liveIndex } from './versions.ts';
-
-/** A list or segment that a campaign includes or excludes. */
-export interface AudienceTarget {
-  readonly kind: 'list' | 'segment';
-  readonly id: string;
-  readonly mode: 'include' | 'exclude';
-}
 
 /** Lines of the waterfall from all included to the final recipients. */
 export const estimateLines = ['included', 'duplicates', 'excluded', 'suppressed', 'unsubscribed', 'bounced', 'final'] as const;
@@ -31,7 +25,7 @@ export type AudienceEstimate = Readonly<Record<EstimateLine, number>> & {
  * @yields pages of up to 10,000 ids in no order that means anything
  * @throws AppError `invalid` when a target is gone or its rule cannot be asked
  */
-export async function* streamCustomerIds(scope: SearchScope, targets: readonly AudienceTarget[], options: Pick<FreshnessOptions, 'onWait'> = {}): AsyncIterable<number[]> {
+export async function* streamCustomerIds(scope: SearchScope, targets: readonly CampaignTarget[], options: Pick<FreshnessOptions, 'onWait'> = {}): AsyncIterable<number[]> {
   if (!targets.some((target) => target.mode === 'include')) return;
   const audience = await readFresh(() => readAudience(scope, targets), ({ sent }) => waitUntilSearchable(scope, { ...options, sent }));
   yield* streamIds(scope, audience.index, without(both(alive, { term: { mailable: true } }, anyOf(audience.included)), ...audience.excluded));
@@ -41,7 +35,7 @@ export async function* streamCustomerIds(scope: SearchScope, targets: readonly A
  * The waterfall from all included to the final recipients; exact, and of the same queries `streamCustomerIds` streams.
  * @throws AppError `invalid` when a target is gone or its rule cannot be asked, `unavailable` when the index is behind by more than 10 s
  */
-export async function estimateAudience(scope: SearchScope, targets: readonly AudienceTarget[]): Promise<AudienceEstimate> {
+export async function estimateAudience(scope: SearchScope, targets: readonly CampaignTarget[]): Promise<AudienceEstimate> {
   const audience = await readFresh(() => readAudience(scope, targets), (asked) => untilFresh(scope, asked));
   const { everyone, kept, ...queries } = lineQueries(audience);
   const lines: Record<string, Query> = { distinct: everyone, kept, unsubscribed: queries.unsubscribed, bounced: queries.bounced, final: queries.final };
@@ -62,13 +56,13 @@ export async function estimateAudience(scope: SearchScope, targets: readonly Aud
 }
 
 /** Ids of some people of a line, newest first. Errors as `estimateAudience`. */
-export async function sampleAudience(scope: SearchScope, targets: readonly AudienceTarget[], line: EstimateLine, limit: number): Promise<number[]> {
+export async function sampleAudience(scope: SearchScope, targets: readonly CampaignTarget[], line: EstimateLine, limit: number): Promise<number[]> {
   const audience = await readFresh(() => readAudience(scope, targets), (asked) => untilFresh(scope, asked));
   return idsOf(await ask(scope, audience.index, { size: limit, query: lineQueries(audience)[line], sort: [{ id: 'desc' }], track_total_hits: false, ...idOnly }));
 }
 
 /** How many of these are final recipients; up to 65,536 ids. Errors as `estimateAudience`. */
-export async function countFinalAmong(scope: SearchScope, targets: readonly AudienceTarget[], ids: readonly number[]): Promise<number> {
+export async function countFinalAmong(scope: SearchScope, targets: readonly CampaignTarget[], ids: readonly number[]): Promise<number> {
   const audience = await readFresh(() => readAudience(scope, targets), (asked) => untilFresh(scope, asked));
   return totalOf(await ask(scope, audience.index, { size: 0, track_total_hits: true, query: both(lineQueries(audience).final, { terms: { id: [...ids] } }) }));
 }
@@ -99,7 +93,7 @@ interface Audience {
   readonly sent: boolean;
 }
 
-export async function readAudience(scope: SearchScope, targets: readonly AudienceTarget[]): Promise<Audience> {
+export async function readAudience(scope: SearchScope, targets: readonly CampaignTarget[]): Promise<Audience> {
   const included: Query[] = [];
   const excluded: Query[] = [];
   const { index } = await liveIndex(scope);
@@ -112,11 +106,18 @@ export async function readAudience(scope: SearchScope, targets: readonly Audienc
   return { index, included, excluded, sent };
 }
 
-async function targetQuery(scope: SearchScope, target: AudienceTarget, path: string): Promise<{ query: Query; sent: boolean }> {
+async function targetQuery(scope: SearchScope, target: CampaignTarget, path: string): Promise<{ query: Query; sent: boolean }> {
   if (target.kind === 'list') {
     const list = await scope.sql.first('select 1 as found from list where id = $1', [target.id]);
     if (list === undefined) throw refuse(path, 'This list does not exist any more. Remove the target or choose another list.');
     return { query: { term: { lists: target.id } }, sent: false };
+  }
+  if (isOfCampaign(target)) {
+    const campaign = await scope.sql.first<{ no: number }>('select mail_no as no from campaign where id = $1', [target.id]);
+    if (campaign === undefined) throw refuse(path, 'This campaign does not exist any more. Remove the target or choose another one.');
+    if (target.kind === 'failed') return { query: await failedQuery(scope, campaign.no), sent: false };
+    const rule = notOpenedRule(target.id);
+    return { query: compile(rule, await readRuleContext(scope, rule)), sent: true };
   }
   const segment = await scope.sql.first<{ name: string; rule: Rule }>('select name, rule from segment where id = $1', [target.id]);
   if (segment === undefined) throw refuse(path, 'This segment does not exist any more. Remove the target or choose another segment.');
@@ -124,4 +125,12 @@ async function targetQuery(scope: SearchScope, target: AudienceTarget, path: str
   const problem = checkRule(segment.rule, context)[0];
   if (problem !== undefined) throw refuse(path, `The segment “${segment.name}” cannot be used: ${problem.message}`);
   return { query: compile(segment.rule, context), sent: asksForSent(segment.rule, context) };
+}
+
+/** Who failed or is in doubt in a mail: the ledger knows, the index does not, so they are named one by one. */
+async function failedQuery(scope: SearchScope, mailNo: number): Promise<Query> {
+  const ids = (await scope.sql.rows<{ id: number }>('select customer_id as id from message where mail_no = $1 and state in (3, 5) order by 1', [mailNo])).map((row) => row.id);
+  const parts: Query[] = [];
+  for (let i = 0; i < ids.length; i += MAX_TERMS) parts.push({ terms: { id: ids.slice(i, i + MAX_TERMS) } });
+  return parts.length === 0 ? { match_none: {} } : anyOf(parts);
 }

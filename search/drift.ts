@@ -1,6 +1,7 @@
+import type { CampaignTarget } from '#domain/campaign/targets.ts';
 import { packedRange } from '#domain/customer/activity.ts';
 import { both, linesOf, alive, anyOf, ask, untilFresh, without } from './ask.ts';
-import { readAudience, type AudienceTarget } from './audience.ts';
+import { readAudience } from './audience.ts';
 import { readFresh } from './freshness.ts';
 import type { SearchScope } from './scope.ts';
 
@@ -26,7 +27,7 @@ const IDS = 50_000;
  * @param unsent ids of recipients who were not sent the mail, in pages
  * @throws AppError `invalid` when a target is gone or its rule cannot be asked, `unavailable` when the index is behind by more than 10 s
  */
-export async function countDrift(scope: SearchScope, targets: readonly AudienceTarget[], mailNo: number, frozen: number, unsent: AsyncIterable<readonly number[]>): Promise<Drift> {
+export async function countDrift(scope: SearchScope, targets: readonly CampaignTarget[], mailNo: number, frozen: number, unsent: AsyncIterable<readonly number[]>): Promise<Drift> {
   const audience = await readFresh(() => readAudience(scope, targets), (asked) => untilFresh(scope, { ...asked, sent: true }));
   const meant = without(both(alive, { term: { mailable: true } }, anyOf(audience.included)), ...audience.excluded);
   const sent = both(alive, { range: { sent_in: packedRange(mailNo) } });

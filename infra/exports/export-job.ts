@@ -1,5 +1,6 @@
 import type { Capability } from '#domain/access.ts';
 import type { CustomerFilter } from '../../search/population.ts';
+import type { RecipientFilter } from '../reports/recipients.ts';
 
 const REPORT = { capability: 'reports.view', scope: 'reports:read' } as const;
 
@@ -26,6 +27,8 @@ export interface ExportOptions {
   readonly segmentId?: string;
   readonly campaignId?: string;
   readonly filter?: CustomerFilter;
+  /** Which recipients of the campaign; all without it. */
+  readonly recipients?: RecipientFilter;
   /** Customers chosen one by one. */
   readonly ids?: readonly number[];
   /** First and last day of a report, like 2026-11-25, by the organization's clock. */

@@ -1,4 +1,5 @@
 import { parseNumber } from '#domain/customer/fields.ts';
+import { countPicked, pickRecipients, SLICE, type RecipientFilter } from '../reports/recipients.ts';
 import type { Tenant } from '../tenancy/registry.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import { countCustomers, streamFiltered, type CustomerFilter } from '../../search/population.ts';
@@ -37,10 +38,7 @@ export async function openExport(tenant: Tenant, kind: ExportKind, options: Expo
     }
     case 'suppressions': return { columns, total: await count(tenant, 'select count(*) as n from suppression'), pages: keyed(tenant, SUPPRESSIONS, '') };
     case 'events': return { columns, ...(await events(tenant, options.campaignId)) };
-    case 'recipients': {
-      const mailNo = await mailOf(tenant, options.campaignId!);
-      return { columns, total: await count(tenant, 'select count(*) as n from message where mail_no = $1', [mailNo]), pages: keyed(tenant, RECIPIENTS, 0, mailNo) };
-    }
+    case 'recipients': return { columns, ...(await recipients(tenant, options.campaignId!, options.recipients ?? {}, onWait)) };
     default: {
       const mail = options.campaignId === undefined ? null : { mailNo: await mailOf(tenant, options.campaignId), name: (await tenant.sql.first<{ name: string }>('select name from campaign where id = $1', [options.campaignId]))?.name ?? '' };
       const rows = await reportRows(tenant, kind, options, mail);
@@ -96,10 +94,22 @@ async function events(tenant: Tenant, campaignId: string | undefined): Promise<R
   return { total, pages: pages() };
 }
 
+async function recipients(tenant: Tenant, campaignId: string, filter: RecipientFilter, onWait: () => void): Promise<Rest> {
+  const mailNo = await mailOf(tenant, campaignId);
+  const picked = await pickRecipients(tenant, filter, onWait);
+  if (picked === null) return { total: 0, pages: once([]) };
+  const statement = `${RECIPIENT} from (${picked.statement}) m left join customer u on u.id = m.customer_id ${SLICE} left join connection n on n.no = coalesce(m.connection_no, s.connection_no) order by m.ordinal`;
+  return { total: await countPicked(tenant, mailNo, picked), pages: pagesFrom(0, (after) => tenant.sql.rows<ExportRow>(statement, [mailNo, after, PAGE, ...picked.values])) };
+}
+
 /** Pages of a statement ordered by a column it calls `key`. $1 the last key, $2 the page's size, $3 `about` if given. */
-async function* keyed(tenant: Tenant, statement: string, first: string | number, about?: string | number | null): AsyncIterable<ExportRow[]> {
+function keyed(tenant: Tenant, statement: string, first: string | number, about?: string | number | null): AsyncIterable<ExportRow[]> {
+  return pagesFrom(first, (after) => tenant.sql.rows<ExportRow>(statement, [after, PAGE, ...(about === undefined ? [] : [about])]));
+}
+
+async function* pagesFrom(first: string | number, read: (after: unknown) => Promise<ExportRow[]>): AsyncIterable<ExportRow[]> {
   for (let after: unknown = first; ; ) {
-    const rows = await tenant.sql.rows<ExportRow>(statement, [after, PAGE, ...(about === undefined ? [] : [about])]);
+    const rows = await read(after);
     if (rows.length > 0) yield rows;
     if (rows.length < PAGE) return;
     after = rows.at(-1)!['key'];
@@ -147,12 +157,10 @@ select m.ordinal as key, m.mail_no || '-' || m.ordinal as id, 'sent' as event_ty
 from message m left join customer u on u.id = m.customer_id left join campaign c on c.mail_no = m.mail_no left join connection n on n.no = m.connection_no
 where m.mail_no = $3 and m.ordinal > $1 and m.state = 2 order by m.ordinal limit $2`;
 
-const RECIPIENTS = /* sql */ `
+const RECIPIENT = /* sql */ `
 select m.ordinal as key, u.id as customer_id, u.email, (array['pending', 'sending', 'sent', 'failed', 'skipped', 'in_doubt'])[m.state + 1] as state, m.reason, m.reply, m.attempt as attempts,
-  n.name as connection, chr(64 + m.variant) as variant, case m.state when 2 then m.ended_at end as sent_at, m.delivered_at, m.first_opened_at as opened_at, m.first_clicked_at as clicked_at, m.open_count as opens, m.click_count as clicks,
-  m.bounced_at, m.complained_at, m.unsubscribed_at
-from message m left join customer u on u.id = m.customer_id left join connection n on n.no = m.connection_no
-where m.mail_no = $3 and m.ordinal > $1 order by m.ordinal limit $2`;
+  n.name as connection, chr(64 + coalesce(m.variant, s.variant)) as variant, case m.state when 2 then m.ended_at end as sent_at, m.delivered_at, m.first_opened_at as opened_at, m.first_clicked_at as clicked_at, m.open_count as opens, m.click_count as clicks,
+  m.bounced_at, m.complained_at, m.unsubscribed_at`;
 
 async function count(tenant: Tenant, statement: string, values: readonly unknown[] = []): Promise<number> {
   return Number((await tenant.sql.first<{ n: number }>(statement, values))!.n);

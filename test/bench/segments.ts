@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveAudience } from '../../activities/audience.ts';
 import type { Tenant } from '../../infra/tenancy/registry.ts';
-import { estimateAudience, type AudienceTarget } from '../../search/audience.ts';
+import type { CampaignTarget } from '#domain/campaign/targets.ts';
+import { estimateAudience } from '../../search/audience.ts';
 import { countRule, searchCustomers } from '../../search/population.ts';
 import { liveIndex } from '../../search/versions.ts';
 import { createTestOrganization } from '../support/organization.ts';
@@ -19,7 +20,7 @@ const customers = Number(wanted);
 const WARM_ROUNDS = 20;
 const UPDATES_PER_S = 500;
 /** Most of the population. */
-const targets: AudienceTarget[] = [
+const targets: CampaignTarget[] = [
   { kind: 'segment', id: '0190d000-0000-7000-8000-000000000001', mode: 'include' },
   { kind: 'list', id: PEOPLE_LIST, mode: 'include' },
   { kind: 'segment', id: '0190d000-0000-7000-8000-000000000002', mode: 'exclude' },

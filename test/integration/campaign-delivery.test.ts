@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noDelivery, totalsByConnection, type Delivery } from '#domain/campaign/delivery.ts';
 import { createStageActivities } from '../../activities/campaign-stage.ts';
+import { createConnectionService } from '../../api/modules/connections/service.ts';
 import { addConnection, command, draftCampaign, launch, peopleOf, sentOver, standingOf, untilStanding, untilState, type FaultCampaign } from '../support/fault-campaign.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { startSendWorker, type SendWorker } from '../support/send-workers.ts';
@@ -116,6 +117,39 @@ test('with nobody to take over it pauses with the reason, blames nobody, and goe
   expect(await splitOf(campaign, [first, second])).toEqual([30, 30]);
   expect(await standingOf(campaign)).toMatchObject({ reason: null, ended: 60 });
 }, 120_000);
+
+const enable = (line: Line, enabled: boolean) => createConnectionService(organization.container).edit(organization.orgId, line.id, { enabled });
+
+test('nothing goes over a connection that is disabled meanwhile: the campaign pauses, again when it is resumed too early, and goes on when it is enabled', async () => {
+  const [line] = await lines(1, { parallel: 2 }) as [Line];
+  const campaign = await draftCampaign(organization, { people: peopleOf({ 'slow-20': 700 }, 'd'), delivery: over('single', [line]) });
+  await launch(campaign);
+  await untilStanding(campaign, (standing) => standing.ended > 20, 40_000);
+  await enable(line, false);
+  expect(await untilState(campaign, 'paused', 10_000)).toMatchObject({ reason: 'connection_disabled' });
+  const arrived = (await sentOver(line.sink, campaign)).length;
+  expect(await sql('select state_detail, (select health from connection where id = $2) as health from campaign where id = $1', [campaign.id, line.id])).toEqual([{ state_detail: `The connection “Server ${line.id}” is disabled.`, health: 'unknown' }]);
+  await command(campaign, 'resume');
+  await expect.poll(() => sql('select state from campaign_move where campaign_id = $1 order by id desc limit 2', [campaign.id]), { timeout: 20_000 }).toEqual([{ state: 'paused' }, { state: 'running' }]);
+  expect((await sentOver(line.sink, campaign)).length).toBe(arrived);
+  await enable(line, true);
+  await command(campaign, 'resume');
+  await untilState(campaign, 'completed', 60_000);
+  expect(new Set((await sentOver(line.sink, campaign)).map((row) => row.recipient)).size).toBe(700);
+}, 150_000);
+
+test('when one is disabled and the campaign carries on, the others take over its untouched recipients', async () => {
+  const used = await lines(2, { parallel: 2 });
+  const campaign = await draftCampaign(organization, { people: peopleOf({ 'slow-20': 1_000 }, 'e'), delivery: over('split', used, { percents: [60, 40], onBreak: 'carry_on' }) });
+  await launch(campaign);
+  await untilStanding(campaign, (standing) => standing.ended > 20, 40_000);
+  await enable(used[0]!, false);
+  await untilState(campaign, 'completed', 90_000);
+  const [first = 0, second = 0] = await splitOf(campaign, used);
+  expect(first).toBeLessThan(600);
+  expect(first + second).toBe(1_000);
+  expect(await sql('select health from connection where id = $1', [used[0]!.id])).toEqual([{ health: 'unknown' }]);
+}, 150_000);
 
 test('a probe asks the broken connections that still have mail to send: one that is replaced is not asked, one that is disabled waits for a person', async () => {
   const [first, second] = await lines(2) as [Line, Line];

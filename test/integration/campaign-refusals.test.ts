@@ -105,11 +105,10 @@ describe('schedule', () => {
     expect(reply.body.errors).toEqual([{ field: 'experiment.distribution', message: expect.stringContaining("recipient's own time zone") }]);
   });
 
-  test('a scheduled campaign is neither edited nor launched; unscheduled it is a draft as before', async () => {
+  test('a scheduled campaign is neither launched nor scheduled nor deleted; its throttle may change', async () => {
     const { id } = await draft({});
     const scheduled = (await owner.post(`/campaigns/${id}/schedule`, { at: '2099-06-01T09:00' })).body;
-    expect(scheduled).toMatchObject({ state: 'scheduled', schedule: { at: '2099-06-01T09:00', zone: 'organization', past: 'next_day' }, scheduledAt: '2099-06-01T09:00:00.000Z', allowed: ['unschedule', 'duplicate'] });
-    expect((await owner.patch(`/campaigns/${id}`, { subject: 'Late' })).body).toMatchObject({ status: 409, detail: 'A campaign that is scheduled cannot be edited.' });
+    expect(scheduled).toMatchObject({ state: 'scheduled', schedule: { at: '2099-06-01T09:00', zone: 'organization', past: 'next_day' }, scheduledAt: '2099-06-01T09:00:00.000Z', allowed: ['edit', 'unschedule', 'duplicate'] });
     expect((await owner.post(`/campaigns/${id}/launch`)).body).toMatchObject({ status: 409, detail: 'A campaign that is scheduled cannot be launched.' });
     expect((await owner.post(`/campaigns/${id}/schedule`, { at: '2099-07-01T09:00' })).status).toBe(409);
     expect((await owner.delete(`/campaigns/${id}`)).status).toBe(409);

@@ -4,6 +4,7 @@ import { singleDelivery } from '#domain/campaign/delivery.ts';
 import type { Schedule } from '#domain/campaign/schedule.ts';
 import { createCampaignLifecycle, type CampaignLifecycle } from '../../api/modules/campaigns/lifecycle.ts';
 import { createCampaignReader } from '../../api/modules/campaigns/reader.ts';
+import { createCampaignService, type CampaignService } from '../../api/modules/campaigns/service.ts';
 import { workflowIds } from '../../workflows/contracts.ts';
 import { addConnection, amend, command, draftCampaign, peopleOf, sentOver, untilStanding, untilState, type FaultCampaign } from '../support/fault-campaign.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
@@ -14,13 +15,16 @@ import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
 
 let organization: TestOrganization;
 let lifecycle: CampaignLifecycle;
+let campaigns: CampaignService;
 let worker: SendWorker;
 let sink: SmtpSink;
 let temporal: { client: Client; close(): Promise<void> };
 
 beforeAll(async () => {
   organization = await createTestOrganization({ timezone: 'America/New_York' });
-  lifecycle = createCampaignLifecycle(organization.container, createCampaignReader(organization.container));
+  const reader = createCampaignReader(organization.container);
+  lifecycle = createCampaignLifecycle(organization.container, reader);
+  campaigns = createCampaignService(organization.container, reader, lifecycle);
   sink = await startSmtpSink();
   worker = await startSendWorker();
   const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = organization.container.config;
@@ -65,6 +69,21 @@ test('scheduled by the organization’s clock it holds; unscheduled it is a draf
   await lifecycle.command(org(), 'owner', campaign.id, 'unschedule');
   await lifecycle.launch(org(), 'owner', campaign.id, true);
   await untilState(campaign, 'completed', 30_000);
+}, 90_000);
+
+test('an edit returns a scheduled campaign to draft; one that is refused leaves it scheduled', async () => {
+  const campaign = await draft('e');
+  const tomorrow = { at: wall(Date.now() + 86_400_000, 'America/New_York'), zone: 'organization', past: 'next_day' } as const;
+  const { version } = await lifecycle.schedule(org(), 'owner', campaign.id, tomorrow, true);
+  await expect(campaigns.edit(org(), 'owner', campaign.id, { version: version - 1, subject: 'Stale' })).rejects.toMatchObject({ code: 'conflict', message: 'Somebody else saved this campaign meanwhile. Load it again.' });
+  await expect(campaigns.edit(org(), 'owner', campaign.id, { version, targets: [{ kind: 'list', id: campaign.id, mode: 'include' }] })).rejects.toMatchObject({ code: 'invalid' });
+  expect(await campaigns.get(org(), 'owner', campaign.id)).toMatchObject({ state: 'scheduled', version });
+  expect(await campaigns.edit(org(), 'owner', campaign.id, { version, subject: 'Better' }, 'Ada')).toMatchObject({ state: 'draft', subject: 'Better', scheduledAt: null, schedule: tomorrow });
+  await expect.poll(() => statusOf(campaign), { timeout: 20_000 }).toBe('COMPLETED');
+  expect(await sql('select state, by from campaign_move where campaign_id = $1 order by id desc limit 1', [campaign.id])).toEqual([{ state: 'draft', by: 'Ada' }]);
+  await lifecycle.launch(org(), 'owner', campaign.id, true);
+  await untilState(campaign, 'completed', 30_000);
+  await expect(campaigns.edit(org(), 'owner', campaign.id, { subject: 'Late' })).rejects.toMatchObject({ code: 'conflict', message: 'A campaign that is completed cannot be edited.' });
 }, 90_000);
 
 test('it begins on time, with the audience of that moment', async () => {

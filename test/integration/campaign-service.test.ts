@@ -11,7 +11,7 @@ import { createDashboardService } from '../../api/modules/dashboard/service.ts';
 import { createJourneyServices } from '../../api/modules/journeys/services.ts';
 import { createRenderService } from '../../api/modules/render/service.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
-import { createSentCampaign } from '../support/sent-campaign.ts';
+import { createSentCampaign, type SentCampaign } from '../support/sent-campaign.ts';
 import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
 
 let organization: TestOrganization;
@@ -92,32 +92,6 @@ test('a draft that is deleted leaves nothing behind; a finished campaign can onl
   expect((await campaigns.archive(org, 'owner', draft.id, false)).archivedAt).toBeNull();
 });
 
-test('the list is sorted by what its columns show, and its pages hold every campaign once', async () => {
-  const names = ['alpha', 'Beta', 'gamma'];
-  const made = [];
-  for (const [i, name] of names.entries()) made.push(await createSentCampaign(organization, { name, recipients: [10, 5, 1][i]!, ago: `${i + 1} hours` }));
-  for (const [i, opened] of [2, 4, 0].entries()) await organization.container.tenants.use(org, ({ sql }) => sql.run('update mail_count set unique_opened = $2 where mail_no = $1', [made[i]!.mailNo, opened]));
-  const read = async (sort: CampaignOrder, limit = 200) => {
-    const rows: string[] = [];
-    for (let cursor: string | null | undefined; cursor !== null;) {
-      const page = await campaigns.list(org, 'owner', { limit, sort, ...(cursor === undefined ? {} : { cursor }) });
-      rows.push(...page.data.map((row) => row.name));
-      cursor = page.nextCursor;
-    }
-    return rows;
-  };
-  const ours = async (sort: CampaignOrder) => (await read(sort)).filter((name) => names.includes(name));
-  expect(await ours('name')).toEqual(['alpha', 'Beta', 'gamma']);
-  expect(await ours('-sent')).toEqual(['alpha', 'Beta', 'gamma']);
-  expect(await ours('-opened')).toEqual(['Beta', 'alpha', 'gamma']);
-  expect(await ours('opened')).toEqual(['gamma', 'alpha', 'Beta']);
-  expect(await ours('-changed')).toEqual(['alpha', 'Beta', 'gamma']);
-  expect(await ours('newest')).toEqual(['gamma', 'Beta', 'alpha']);
-  for (const sort of campaignOrders) expect(await read(sort, 1), sort).toEqual(await read(sort));
-  const page = await campaigns.list(org, 'owner', { limit: 1, sort: 'name' });
-  await expect(campaigns.list(org, 'owner', { limit: 1, sort: '-sent', cursor: page.nextCursor! })).rejects.toMatchObject({ code: 'invalid' });
-});
-
 test('an unknown tag blocks the launch unless it has a default', async () => {
   const draft = await campaigns.create(org, 'owner', 'Ada', 'Tags');
   await campaigns.edit(org, 'owner', draft.id, { subject: 'Hi {{ nick }}', html: `${html}{{ pet | default: "cat" }}` });
@@ -166,4 +140,30 @@ test('a preview shows the sample person and what is wrong', async () => {
   const shown = await createRenderService(organization.container).render(org, { subject: 'Hi {{ first_name }}', preheader: '', html: '<p>{{ nope }}</p>', text: '' });
   expect(shown).toMatchObject({ subject: 'Hi Ada', html: '<p></p>' });
   expect(shown.problems).toContainEqual(expect.objectContaining({ field: 'html', message: expect.stringContaining('nope') }));
+});
+
+test('the list is sorted by what its columns show, and its pages hold every campaign once', async () => {
+  const names = ['alpha', 'Beta', 'gamma'];
+  const made: SentCampaign[] = [];
+  for (const [i, name] of names.entries()) made.push(await createSentCampaign(organization, { name, recipients: [10, 5, 1][i]!, ago: `${i + 1} hours` }));
+  for (const [i, opened] of [2, 4, 0].entries()) await organization.container.tenants.use(org, ({ sql }) => sql.run('update mail_count set unique_opened = $2 where mail_no = $1', [made[i]!.mailNo, opened]));
+  const read = async (sort: CampaignOrder, limit = 200) => {
+    const rows: string[] = [];
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page = await campaigns.list(org, 'owner', { limit, sort, ...(cursor === undefined ? {} : { cursor }) });
+      rows.push(...page.data.map((row) => row.name));
+      cursor = page.nextCursor;
+    }
+    return rows;
+  };
+  const ours = async (sort: CampaignOrder) => (await read(sort)).filter((name) => names.includes(name));
+  expect(await ours('name')).toEqual(['alpha', 'Beta', 'gamma']);
+  expect(await ours('-sent')).toEqual(['alpha', 'Beta', 'gamma']);
+  expect(await ours('-opened')).toEqual(['Beta', 'alpha', 'gamma']);
+  expect(await ours('opened')).toEqual(['gamma', 'alpha', 'Beta']);
+  expect(await ours('-changed')).toEqual(['alpha', 'Beta', 'gamma']);
+  expect(await ours('newest')).toEqual(['gamma', 'Beta', 'alpha']);
+  for (const sort of campaignOrders) expect(await read(sort, 1), sort).toEqual(await read(sort));
+  const page = await campaigns.list(org, 'owner', { limit: 1, sort: 'name' });
+  await expect(campaigns.list(org, 'owner', { limit: 1, sort: '-sent', cursor: page.nextCursor! })).rejects.toMatchObject({ code: 'invalid' });
 });

@@ -68,7 +68,7 @@ test('a taken name is refused by its field, in any case, and nothing else of the
 });
 
 test('a connection that campaigns and forms use stays and says by what, an unused one goes, an unknown one is not found', async () => {
-  const campaigns = createCampaignService(organization.container, createCampaignReader(organization.container));
+  const campaigns = createCampaignService(organization.container, createCampaignReader(organization.container), { command: () => Promise.reject(new Error('no campaign is scheduled here')) });
   const sql = (text: string, values: unknown[]) => organization.container.tenants.use(org, ({ sql }) => sql.run(text, values));
   const used = await smtp('Used');
   const [draft, archived] = [await campaigns.create(org, 'owner', 'Ada', 'Over it'), await campaigns.create(org, 'owner', 'Ada', 'Long ago')];
@@ -85,7 +85,7 @@ test('a connection that campaigns and forms use stays and says by what, an unuse
 });
 
 test('a connection that stood in for another stays: mail waits for it, or a report names it', async () => {
-  const campaigns = createCampaignService(organization.container, createCampaignReader(organization.container));
+  const campaigns = createCampaignService(organization.container, createCampaignReader(organization.container), { command: () => Promise.reject(new Error('no campaign is scheduled here')) });
   const sql = (text: string, values: unknown[]) => organization.container.tenants.use(org, ({ sql }) => sql.run(text, values));
   const heir = await smtp('Heir');
   const campaign = await campaigns.create(org, 'owner', 'Ada', 'Moved');

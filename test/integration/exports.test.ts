@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCsvReader } from '#domain/customer/csv.ts';
 import { createSweepActivities } from '../../activities/sweep.ts';
+import { asActivity } from '../support/activity.ts';
 import { startTestApi, type Reply, type TestApi, type TestUser } from '../support/api.ts';
 import { createTestOrganization } from '../support/organization.ts';
+import { createSentCampaign } from '../support/sent-campaign.ts';
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
 
 /** Files of people, lists, segments, suppressions and reports, by a real worker. */
@@ -118,6 +120,21 @@ test('suppressions, events and recipients are exported with what is known of the
   expect(rowsOf(await exported({ kind: 'events' })).length).toBeGreaterThanOrEqual(2);
 }, 120_000);
 
+test('recipients are exported as their list is filtered', async () => {
+  const campaign = await createSentCampaign(api, { recipients: ['ann@filter.example', 'bob@filter.example', 'cleo@filter.example'], variant: 'case when o = 2 then 2 else 1 end' });
+  await sql("update message set state = case ordinal when 3 then 3 else 2 end, reason = case ordinal when 3 then 'blocked' end, first_opened_at = case ordinal when 1 then now() end where mail_no = $1", [campaign.mailNo]);
+  const about = { kind: 'recipients', campaignId: campaign.campaignId };
+  const of = async (recipients: object) => emailsOf(await exported({ ...about, recipients }));
+  expect(await of({ state: 'failed', reason: 'blocked' })).toEqual(['cleo@filter.example']);
+  expect(await of({ engagement: 'not_opened', variant: 'B', connection: campaign.connectionId })).toEqual(['bob@filter.example']);
+  expect(await of({ search: 'ann@filter.example' })).toEqual(['ann@filter.example']);
+  expect(await of({ search: 'nobody-is-called-so' })).toEqual([]);
+  expect((await of({})).length).toBe(3);
+  const id = await start({ ...about, recipients: { search: 'ann@filter.example' } });
+  expect(await ended(id)).toMatchObject({ title: 'Filtered recipients of Spring', rowsTotal: 1 });
+  await expect.poll(() => sql("select options ? 'recipients' as kept from export_job where id = $1", [id]), { timeout: 20_000 }).toEqual([{ kept: false }]);
+}, 120_000);
+
 test('the file is an attachment nobody sniffs or keeps; it goes after seven days', async () => {
   const id = await start({ kind: 'suppressions' });
   const told = ((await admin.get(`/exports/${id}/live`)).body as string).split('\n\n').filter((part) => part.startsWith('data: ')).map((part) => JSON.parse(part.slice(6)));
@@ -129,7 +146,7 @@ test('the file is an attachment nobody sniffs or keeps; it goes after seven days
     'content-type': 'text/csv; charset=utf-8', 'content-disposition': `attachment; filename=${job.fileName}`, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store', 'content-length': String(job.fileSize),
   });
   await sql(`update export_job set ended_at = now() - interval '7 days 1 minute' where id = $1`, [id]);
-  await createSweepActivities(api.container).sweep();
+  await asActivity(createSweepActivities(api.container).sweep);
   expect((await admin.get(`/exports/${id}`)).body).toMatchObject({ state: 'completed', available: false, availableUntil: null });
   expect((await admin.get(`/exports/${id}/file`)).body.detail).toBe('The file of this export is gone. Export again.');
   expect(readdirSync(state, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes(id))).toEqual([]);
@@ -161,6 +178,8 @@ test.each([
   ['a list that does not exist', { kind: 'list', listId: randomUUID() }, 'listId'],
   ['recipients of a campaign that does not exist', { kind: 'recipients', campaignId: randomUUID() }, 'campaignId'],
   ['a filter where none belongs', { kind: 'suppressions', filter: {} }, 'filter'],
+  ['a filter of recipients where there are none', { kind: 'events', recipients: {} }, 'recipients'],
+  ['an unknown state of recipients', { kind: 'recipients', campaignId: randomUUID(), recipients: { state: 'lost' } }, 'recipients.state'],
   ['chosen people and a filter at once', { kind: 'customers', ids: [1], filter: {} }, 'ids'],
   ['a column there is not', { kind: 'customers', columns: ['email', 'shoe'] }, 'columns[1]'],
 ])('%s is refused by name', async (_, body, field) => {

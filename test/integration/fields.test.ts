@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createFieldActivities } from '../../activities/fields.ts';
 import { createSweepActivities } from '../../activities/sweep.ts';
 import { addField } from '../../infra/fields/catalogue.ts';
+import { asActivity } from '../support/activity.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
 
@@ -83,11 +84,13 @@ test('a field in use cannot be deleted, and says by what', async () => {
   await member.patch(`/campaigns/${campaign.id}`, { version: campaign.version, html: '<p>custom.tier is prose.</p>{% if custom.tier == "gold" %}Thank you{% endif %}' });
   const importId = randomUUID();
   await sql(`insert into import_job (id, list_name, file_name, file_size, options, state, created_by) values ($1, 'x', 'tiers.csv', 1, $2, 'running', 'Ada')`, [importId, JSON.stringify({ columns: [{ header: 'tier', target: 'custom:tier', type: 'text' }] })]);
+  const template = (await member.post('/templates', { name: 'Golden letter', html: '<p>For {{ custom.tier | upcase }} members; custom.other is prose.</p>' })).body;
   expect((await detail('tier')).usedBy).toEqual([
-    { kind: 'campaign', id: campaign.id, name: 'Tiers' }, { kind: 'import', id: importId, name: 'tiers.csv' }, { kind: 'segment', id: segment.id, name: 'Gold' },
+    { kind: 'campaign', id: campaign.id, name: 'Tiers' }, { kind: 'import', id: importId, name: 'tiers.csv' }, { kind: 'segment', id: segment.id, name: 'Gold' }, { kind: 'template', id: template.id, name: 'Golden letter' },
   ]);
   const refused = await member.delete('/fields/tier');
-  expect([refused.status, refused.body.detail]).toEqual([409, 'This field is in use and cannot be deleted. Used by: campaign “Tiers”, import “tiers.csv”, segment “Gold”.']);
+  expect([refused.status, refused.body.detail]).toEqual([409, 'This field is in use and cannot be deleted. Used by: campaign “Tiers”, import “tiers.csv”, segment “Gold”, template “Golden letter”.']);
+  await member.delete(`/templates/${template.id}`);
   await sql(`update import_job set state = 'completed' where id = $1`, [importId]);
   await member.delete(`/segments/${segment.id}`);
   await sql(`update campaign set html = 'custom.tier is prose' where id = $1`, [campaign.id]);
@@ -145,7 +148,7 @@ test('a removal that lost its start is found by the sweep, and a type nobody beg
   await makeCustomer('ada@lost.example', { lost: 'x', late: '5' });
   await sql(`update custom_field set removing = true where key = 'lost'`);
   await sql(`update custom_field set wanted_type = 'number' where key = 'late'`);
-  await new MockActivityEnvironment().run(createSweepActivities(api.container).sweep);
+  await asActivity(createSweepActivities(api.container).sweep);
   await expect.poll(async () => (await sql(`select 1 from custom_field where key = 'lost' or wanted_type <> type`)).length, { timeout: 60_000, interval: 200 }).toBe(0);
   expect((await member.get('/customers?search=ada@lost')).body.data[0].custom).toEqual({ late: 5 });
 }, 120_000);

@@ -17,6 +17,7 @@ test('only running campaigns pause and only paused ones resume', () => {
 test('members may launch, only owners and admins delete drafts', () => {
   expect(allowedActions({ state: 'draft', archived: false }, 'member')).toEqual(['edit', 'test', 'schedule', 'launch', 'duplicate']);
   expect(allowedActions({ state: 'draft', archived: false }, 'admin')).toContain('delete');
+  expect(allowedActions({ state: 'scheduled', archived: false }, 'member')).toEqual(['edit', 'unschedule', 'duplicate']);
   expect(allowedActions({ state: 'completed', archived: false }, 'member')).toEqual(['duplicate', 'archive']);
 });
 

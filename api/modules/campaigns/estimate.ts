@@ -1,4 +1,4 @@
-import type { CampaignTarget } from '../../../infra/db/organization/entities/campaign.ts';
+import type { CampaignTarget } from '#domain/campaign/targets.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { countFinalAmong, estimateAudience, sampleAudience, type AudienceEstimate, type EstimateLine } from '../../../search/audience.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { recipientStates } from '#domain/campaign/recipients.ts';
+import { targetKinds } from '#domain/campaign/targets.ts';
 import { PartView } from '../segments/views.ts';
-import { recipientStates } from './report-views.ts';
 
 export const verdicts = ['sent', 'pending', 'sending', 'failed', 'skipped', 'in_doubt', 'would_get', 'excluded', 'not_included', 'unmailable', 'not_in_audience', 'unknown_address'] as const;
 const time = z.string().nullable();
@@ -14,10 +15,10 @@ export const ExplainView = z.object({
   says: z.array(z.string()),
   /** What the campaign's targets say of her now. */
   targets: z.array(z.object({
-    kind: z.enum(['list', 'segment']), id: z.string(), name: z.string().nullable(), mode: z.enum(['include', 'exclude']),
+    kind: z.enum(targetKinds), id: z.string(), name: z.string().nullable(), mode: z.enum(['include', 'exclude']),
     /** null: the target is gone, or cannot be asked. */
     matches: z.boolean().nullable(),
-    /** Of a segment: each condition with her value. */
+    /** Of a segment, and of those who have not opened: each condition with her value. */
     tree: PartView.nullable(),
   })),
   suppression: z.object({ reason: z.string(), source: z.string(), at: z.string(), cause: z.string().nullable(), note: z.string().nullable() }).nullable(),

@@ -1,10 +1,11 @@
+import type { RecipientState } from '#domain/campaign/recipients.ts';
 import type { CampaignState } from '#domain/campaign/status.ts';
-import type { recipientStates } from './report-views.ts';
+import type { TargetKind } from '#domain/campaign/targets.ts';
 import type { verdicts } from './explain-views.ts';
 
 /** A recipient's ledger row with what the slice says before her mail is begun. */
 export interface MessageFacts {
-  readonly state: (typeof recipientStates)[number];
+  readonly state: RecipientState;
   readonly reason: string | null;
   readonly reply: string | null;
   readonly attempts: number;
@@ -30,7 +31,7 @@ export interface Facts {
   readonly frozenAt: Date | null;
   readonly scheduledAt: Date | null;
   readonly customer: { readonly email: string; readonly createdAt: Date; readonly isMailable: boolean } | null;
-  readonly targets: readonly { readonly kind: 'list' | 'segment'; readonly name: string | null; readonly mode: 'include' | 'exclude'; readonly matches: boolean | null }[];
+  readonly targets: readonly { readonly kind: TargetKind; readonly name: string | null; readonly mode: 'include' | 'exclude'; readonly matches: boolean | null }[];
   readonly suppression: { readonly reason: string; readonly source: string; readonly at: Date; readonly cause: string | null; readonly note: string | null } | null;
   readonly message: MessageFacts | null;
 }
@@ -115,7 +116,10 @@ const suppressionReasons: Readonly<Record<string, string>> = {
 };
 
 const attempts = (n: number) => (n === 1 ? 'one attempt' : `${n} attempts`);
-const named = (targets: Facts['targets']) => targets.map(({ kind, name }) => (name === null ? `a ${kind} that is gone` : `the ${kind} “${name}”`)).join(', ');
+const targetWords: Readonly<Record<TargetKind, readonly [named: string, gone: string]>> = {
+  list: ['the list', 'a list'], segment: ['the segment', 'a segment'], failed: ['those who failed or are in doubt in', 'those who failed in a campaign'], not_opened: ['those who did not open', 'those who did not open a campaign'],
+};
+const named = (targets: Facts['targets']) => targets.map(({ kind, name }) => (name === null ? `${targetWords[kind][1]} that is gone` : `${targetWords[kind][0]} “${name}”`)).join(', ');
 
 function time({ zone }: Facts, at: Date): string {
   return new Intl.DateTimeFormat('en-GB', { timeZone: zone, dateStyle: 'long', timeStyle: 'short' }).format(at);

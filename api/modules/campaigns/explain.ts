@@ -1,3 +1,5 @@
+import { recipientStates } from '#domain/campaign/recipients.ts';
+import { isOfCampaign, notOpenedRule, type CampaignTarget } from '#domain/campaign/targets.ts';
 import { emailKey } from '#domain/customer/email-address.ts';
 import { checkRule } from '#domain/segment/check.ts';
 import { explain as explainRule } from '#domain/segment/explain.ts';
@@ -6,7 +8,6 @@ import { AppError, refuse } from '#domain/shared/errors.ts';
 import type { z } from 'zod';
 import type { Container } from '../../../infra/container.ts';
 import { createAddressHash } from '../../../infra/customers/erasure.ts';
-import type { CampaignTarget } from '../../../infra/db/organization/entities/campaign.ts';
 import type { Sql } from '../../../infra/db/sql.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { readRuleContext } from '../../../search/context.ts';
@@ -16,7 +17,6 @@ import { toPartView } from '../segments/views.ts';
 import type { DriftView, ExplainView } from './explain-views.ts';
 import { sayWhy, type Facts, type MessageFacts } from './explain-words.ts';
 import { findReported, labelOf } from './report.ts';
-import { recipientStates } from './report-views.ts';
 
 export type CampaignExplanationService = ReturnType<typeof createCampaignExplanationService>;
 
@@ -91,17 +91,25 @@ async function readMessage(sql: Sql, mailNo: number, customerId: number): Promis
 async function readTargets(tenant: Tenant, targets: readonly CampaignTarget[], customer: Awaited<ReturnType<typeof readCustomer>>): Promise<z.input<typeof ExplainView>['targets']> {
   const ids = targets.map((target) => target.id);
   const named = new Map((await tenant.sql.rows<{ id: string; name: string; rule: Rule | null }>(
-    'select id::text, name, null::jsonb as rule from list where id = any($1::uuid[]) union all select id::text, name, rule from segment where id = any($1::uuid[])', [ids])).map((row) => [row.id, row]));
-  return Promise.all(targets.map(async ({ kind, id, mode }) => {
+    `select id::text, name, null::jsonb as rule from list where id = any($1::uuid[]) union all select id::text, name, rule from segment where id = any($1::uuid[])
+     union all select id::text, name, null from campaign where id = any($1::uuid[])`, [ids])).map((row) => [row.id, row]));
+  return Promise.all(targets.map(async (target) => {
+    const { kind, id, mode } = target;
     const found = named.get(id);
     const about = { kind, id, mode, name: found?.name ?? null };
     if (found === undefined || customer === null) return { ...about, matches: null, tree: null };
-    if (found.rule === null) return { ...about, matches: customer.document.lists.includes(id), tree: null };
-    const context = await readRuleContext(tenant, found.rule);
-    if (checkRule(found.rule, context).length > 0) return { ...about, matches: null, tree: null };
-    const tree = explainRule(found.rule, customer.document, context, customer.shown);
+    if (kind === 'list') return { ...about, matches: customer.document.lists.includes(id), tree: null };
+    if (kind === 'failed') return { ...about, matches: await hasFailed(tenant.sql, id, customer.document.id), tree: null };
+    const rule = isOfCampaign(target) ? notOpenedRule(id) : found.rule;
+    const context = await readRuleContext(tenant, rule);
+    if (rule === null || checkRule(rule, context).length > 0) return { ...about, matches: null, tree: null };
+    const tree = explainRule(rule, customer.document, context, customer.shown);
     return { ...about, matches: tree.holds, tree: toPartView(tree) };
   }));
+}
+
+async function hasFailed(sql: Sql, campaignId: string, customerId: number): Promise<boolean> {
+  return (await sql.first('select from message m join campaign c on c.mail_no = m.mail_no where c.id = $1 and m.customer_id = $2 and m.state in (3, 5)', [campaignId, customerId])) !== undefined;
 }
 
 const PAGE = 50_000;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { targetKinds } from '#domain/campaign/targets.ts';
 
 /** What a campaign's author writes, as the API takes it. Drafts may be incomplete; what is missing is told before a launch. */
 
@@ -13,7 +14,9 @@ const MAX_ALTERNATIVES = 5;
 export const name = z.string().trim().min(1, 'Give the campaign a name.').max(150, 'At most 150 characters.');
 
 // Written in small letters, as the index and the search for uses compare ids as texts.
-export const target = z.strictObject({ kind: z.enum(['list', 'segment']), id: z.uuid().toLowerCase(), mode: z.enum(['include', 'exclude']).default('include') });
+export const target = z.strictObject({
+  kind: z.enum(targetKinds).describe('`failed`, `not_opened`: of the recipients of another campaign, which `id` names.'), id: z.uuid().toLowerCase(), mode: z.enum(['include', 'exclude']).default('include'),
+});
 
 export const throttlePerMinute = z.int('Expected a whole number.').min(1, 'At least 1 a minute, or none for no throttle.').max(10_000_000).nullable();
 

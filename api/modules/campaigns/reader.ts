@@ -2,6 +2,7 @@ import type { Role } from '#domain/access.ts';
 import { usedConnections } from '#domain/campaign/delivery.ts';
 import { notFound } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
+import { isAddress } from '../../../infra/mail/mime.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { workflowIds } from '../../../workflows/contracts.ts';
 import { checkCampaign } from './checks.ts';
@@ -10,10 +11,13 @@ import { estimate } from './estimate.ts';
 import { findCampaign } from './queries.ts';
 import { toCampaignRow, toCampaignView, toProgress, type CampaignRecord, type CampaignRowRecord } from './views.ts';
 
+/** Above this mailbox providers hold senders to the rules for bulk mail. */
+const BULK_RECIPIENTS = 5_000;
+
 export type CampaignReader = ReturnType<typeof createCampaignReader>;
 
 /** Campaigns as they stand: what the drafts, the lifecycle and the screens read alike. */
-export function createCampaignReader({ gateway, clock }: Pick<Container, 'gateway' | 'clock'>) {
+export function createCampaignReader({ gateway, clock, senderDomains }: Pick<Container, 'gateway' | 'clock' | 'senderDomains'>) {
   const samples = new Map<string, { at: number; sent: number }[]>();
 
   /** Mails per second over the last 10 seconds in which somebody looked, else since the launch. */
@@ -46,11 +50,14 @@ export function createCampaignReader({ gateway, clock }: Pick<Container, 'gatewa
     /** Everything that stands against a launch: errors block, warnings want one confirmation. */
     async checks(tenant: Tenant, campaign: CampaignRecord) {
       const fields = await tenant.sql.rows<{ key: string }>('select key from custom_field where not removing');
-      const connections = await tenant.sql.rows<ConnectionStanding>(
-        'select id::text, name, enabled, health, health_reason as "healthReason" from connection where id = any($1::uuid[])', [usedConnections(campaign.delivery).map((share) => share.id)]);
+      const connections = await tenant.sql.rows<ConnectionStanding & { readonly vendor: string }>(
+        'select id::text, name, vendor, enabled, health, health_reason as "healthReason" from connection where id = any($1::uuid[])', [usedConnections(campaign.delivery).map((share) => share.id)]);
       const hasAudience = campaign.targets.some((target) => target.mode === 'include');
       const recipients = hasAudience ? (await estimate(tenant, campaign.targets)).final : null;
-      return checkCampaign({ campaign, customKeys: new Set(fields.map((field) => field.key)), connections, recipients });
+      const checked = await checkCampaign({ campaign, customKeys: new Set(fields.map((field) => field.key)), connections, recipients });
+      const isLarge = recipients !== null && recipients > BULK_RECIPIENTS && connections.some((connection) => connection.vendor !== 'catcher') && isAddress(campaign.fromEmail);
+      const sender = isLarge ? await senderDomains.problemsOf(campaign.fromEmail.slice(campaign.fromEmail.lastIndexOf('@') + 1).toLowerCase()) : [];
+      return { ...checked, warnings: [...checked.warnings, ...sender.map((message) => ({ field: 'fromEmail', message }))] };
     },
   };
 }

@@ -3,7 +3,7 @@ import { listQuery, listReply } from '../../http/cursor.ts';
 import { route, type Route } from '../../http/route.ts';
 import { DriftView, ExplainView } from './explain-views.ts';
 import {
-  CertificateView, ClientsView, CompareView, DomainsView, engagements, GeographyView, LinksView, RecipientView, recipientStates, ReportView, TimelineView,
+  CertificateView, ClientsView, CompareView, DomainsView, GeographyView, LinksView, recipientFilter, RecipientView, ReportView, TimelineView,
 } from './report-views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
@@ -29,10 +29,7 @@ export const campaignReportRoutes = [
     handle: ({ org, params: { id }, services }) => services.campaignReports.certificate(org, id) }),
   route({
     ...shared, path: '/campaigns/:id/recipients', scope: 'campaigns:read', summary: 'Who gets it, and what became of each.', params,
-    query: z.strictObject({
-      ...listQuery, state: z.enum(recipientStates).optional(), reason: z.string().max(50).optional(), connection: z.uuid().optional(),
-      variant: z.string().regex(/^[A-Z]$/, 'Expected the letter of a variant, like B.').optional(), engagement: z.enum(engagements).optional(), search: z.string().max(254).optional(),
-    }),
+    query: z.strictObject({ ...listQuery, ...recipientFilter }),
     reply: listReply(RecipientView),
     handle: ({ org, params: { id }, query, services }) => services.recipients.list(org, id, query),
   }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Metrics } from '#domain/campaign/metrics.ts';
+import { engagements, recipientStates } from '#domain/campaign/recipients.ts';
 
 const rate = z.number().nullable();
 
@@ -106,8 +107,11 @@ export const CertificateView = z.object({
   issuedAt: z.string(),
 }).meta({ id: 'Certificate' });
 
-export const recipientStates = ['pending', 'sending', 'sent', 'failed', 'skipped', 'in_doubt'] as const;
-export const engagements = ['opened', 'not_opened', 'clicked', 'not_clicked', 'unsubscribed', 'bounced', 'complained'] as const;
+/** How lists and exports of recipients are filtered. */
+export const recipientFilter = {
+  state: z.enum(recipientStates).optional(), reason: z.string().max(50).optional(), connection: z.uuid().optional(),
+  variant: z.string().regex(/^[A-Z]$/, 'Expected the letter of a variant, like B.').optional(), engagement: z.enum(engagements).optional(), search: z.string().max(254).optional(),
+};
 const time = z.string().nullable();
 
 export const RecipientView = z.object({

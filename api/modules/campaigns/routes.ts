@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { campaignTargetKinds } from '#domain/campaign/targets.ts';
 import { estimateLines } from '../../../search/audience.ts';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { liveStream } from '../../http/live.ts';
 import { route, type Route } from '../../http/route.ts';
 import { CONTENT_LIMIT, edit, name, schedule, throttlePerMinute } from './input.ts';
+import { campaignOrders } from './order.ts';
 import { CampaignRowView, CampaignView, ChecksView, EstimateView, ExamplesView, ProgressView, TestView } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
@@ -20,8 +22,8 @@ const command = (verb: 'pause' | 'resume' | 'cancel' | 'unschedule', summary: st
 
 export const campaignRoutes = [
   route({
-    method: 'get', path: '/campaigns', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Campaigns, newest first.',
-    query: z.strictObject({ ...listQuery, state: z.string().max(100).optional(), search: z.string().max(200).optional(), archived: flag }), reply: listReply(CampaignRowView),
+    method: 'get', path: '/campaigns', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Campaigns, newest first unless sorted otherwise.',
+    query: z.strictObject({ ...listQuery, state: z.string().max(100).optional(), search: z.string().max(200).optional(), archived: flag, sort: z.enum(campaignOrders).optional() }), reply: listReply(CampaignRowView),
     handle: ({ org, role, query, services }) => services.campaigns.list(org, role, query),
   }),
   route({
@@ -33,8 +35,8 @@ export const campaignRoutes = [
     handle: ({ org, role, params: { id }, services }) => services.campaigns.get(org, role, id),
   }),
   route({
-    method: 'patch', path: '/campaigns/:id', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'Edits a draft; `version` refuses a stale one.', params, body: edit, bodyLimit: 3 * CONTENT_LIMIT, reply: CampaignView,
-    handle: ({ org, role, params: { id }, body, services }) => services.campaigns.edit(org, role, id, body),
+    method: 'patch', path: '/campaigns/:id', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'Edits a draft; one that is scheduled becomes a draft again. `version` refuses a stale one.', params, body: edit, bodyLimit: 3 * CONTENT_LIMIT, reply: CampaignView,
+    handle: ({ org, role, actor, params: { id }, body, services }) => services.campaigns.edit(org, role, id, body, actor.name),
   }),
   route({
     method: 'delete', path: '/campaigns/:id', capability: 'campaigns.delete', scope: 'campaigns:write', tag, summary: 'Deletes a draft.', params, reply: null,
@@ -97,8 +99,9 @@ export const campaignRoutes = [
     handle: ({ org, role, params: { id }, services }) => services.campaigns.archive(org, role, id, false),
   }),
   route({
-    method: 'post', path: '/campaigns/:id/duplicate', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'A new draft with the same content.', params, reply: CampaignView, status: 201,
-    handle: ({ org, role, actor, params: { id }, services }) => services.campaigns.duplicate(org, role, actor.name, id),
+    method: 'post', path: '/campaigns/:id/duplicate', capability: 'campaigns.edit', scope: 'campaigns:write', tag, summary: 'A new draft with the same content, for the same audience or some of its recipients.', params,
+    body: z.strictObject({ only: z.enum(campaignTargetKinds).optional().describe('Only who failed or is in doubt, or only who has not opened it.') }), reply: CampaignView, status: 201,
+    handle: ({ org, role, actor, params: { id }, body, services }) => services.campaigns.duplicate(org, role, actor.name, id, body.only ?? null),
   }),
   route({
     method: 'get', path: '/campaigns/:id/progress', capability: 'campaigns.view', scope: 'campaigns:read', tag, summary: 'Live numbers.', params, reply: ProgressView,

@@ -1,20 +1,23 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { z } from 'zod';
 import type { Role } from '#domain/access.ts';
 import { singleDelivery } from '#domain/campaign/delivery.ts';
-import { isFinal } from '#domain/campaign/status.ts';
+import { isFinal, type CampaignState } from '#domain/campaign/status.ts';
+import { isOfCampaign, type CampaignTarget, type CampaignTargetKind } from '#domain/campaign/targets.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import { given } from '../../../infra/db/given.ts';
-import { Campaign, type CampaignTarget } from '../../../infra/db/organization/entities/campaign.ts';
+import { Campaign } from '../../../infra/db/organization/entities/campaign.ts';
 import { Connection } from '../../../infra/db/organization/entities/connection.ts';
 import { newId } from '../../../infra/ids.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import type { EstimateLine } from '../../../search/audience.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { readSendingSettings } from '../organization/sending.ts';
-import { holdAll } from '../segments/uses.ts';
+import { JOURNEY_USES } from '../journeys/uses.ts';
+import { holdAll, namesOf, refuseInUse } from '../segments/uses.ts';
 import { estimate, examples } from './estimate.ts';
+import type { CampaignLifecycle } from './lifecycle.ts';
+import { orderOf, type CampaignOrder } from './order.ts';
 import { CAMPAIGN_ROWS } from './queries.ts';
 import type { CampaignReader } from './reader.ts';
 import type { CampaignRowRecord } from './views.ts';
@@ -23,18 +26,22 @@ import type { CampaignRowRecord } from './views.ts';
 type Draft = Pick<Campaign, 'subject' | 'preheader' | 'fromName' | 'fromEmail' | 'replyTo' | 'html' | 'text' | 'targets' | 'delivery' | 'experiment' | 'tracking' | 'utm'>;
 export type CampaignEdit = { readonly [Field in keyof Draft]?: Draft[Field] | undefined } & { readonly name?: string | undefined; readonly version?: number | undefined };
 
+/** Nobody can have failed in these, or left them unopened. */
+const notSent: ReadonlySet<CampaignState> = new Set(['draft', 'scheduled']);
+
 export type CampaignService = ReturnType<typeof createCampaignService>;
 
 /** Campaigns as people write, copy, file and look at them. What moves them is in the lifecycle. */
-export function createCampaignService(container: Container, reader: CampaignReader) {
-  const { tenants } = container;
+export function createCampaignService({ tenants }: Pick<Container, 'tenants'>, reader: CampaignReader, lifecycle: Pick<CampaignLifecycle, 'command'>) {
   const { find, view } = reader;
 
-  /** Lists and segments named stay until the transaction ends. @throws AppError `invalid` naming each that is not there */
+  /** Lists and segments named stay until the transaction ends; campaigns that were sent stay anyway. @throws AppError `invalid` naming each that is not there */
   async function holdTargets(tx: EntityManager, targets: readonly CampaignTarget[]): Promise<void> {
     const of = (kind: 'list' | 'segment') => targets.filter((target) => target.kind === kind).map((target) => target.id);
-    const ids = new Set([...(await holdAll(tx, 'list', 'id', of('list'))), ...(await holdAll(tx, 'segment', 'id', of('segment')))]);
-    const missing = targets.flatMap(({ kind, id }, i) => (ids.has(id.toLowerCase()) ? [] : [{ field: `targets[${i}].id`, message: `This ${kind} does not exist. Choose another.` }]));
+    const sent = await tx.find(Campaign, { id: { $in: targets.filter(isOfCampaign).map((target) => target.id) }, state: { $nin: [...notSent] } }, { fields: ['id'] });
+    const ids = new Set([...(await holdAll(tx, 'list', 'id', of('list'))), ...(await holdAll(tx, 'segment', 'id', of('segment'))), ...sent.map((campaign) => campaign.id)]);
+    const sentence = (target: CampaignTarget) => (isOfCampaign(target) ? 'There is no campaign that was sent by this id. Choose another.' : `This ${target.kind} does not exist. Choose another.`);
+    const missing = targets.flatMap((target, i) => (ids.has(target.id.toLowerCase()) ? [] : [{ field: `targets[${i}].id`, message: sentence(target) }]));
     if (missing[0] !== undefined) throw new AppError('invalid', missing[0].message, missing);
   }
 
@@ -54,18 +61,34 @@ export function createCampaignService(container: Container, reader: CampaignRead
     return id;
   }
 
+  /** @returns the draft as it was saved, or undefined when it must be taken off its schedule first @throws AppError `conflict` when it cannot be edited or somebody else saved in between */
+  const save = (orgId: string, id: string, { version, ...edit }: CampaignEdit) => tenants.use(orgId, async (tenant) => {
+    const touched = await tenant.em.transactional(async (tx) => {
+      if (edit.targets !== undefined) await holdTargets(tx, edit.targets);
+      if (edit.delivery !== undefined) await holdConnections(tx, edit.delivery.connections);
+      return tx.nativeUpdate(Campaign, { id, state: 'draft', ...given({ version }) }, { ...given(edit), updatedAt: new Date() });
+    });
+    const campaign = await find(tenant, id);
+    if (touched > 0) return campaign;
+    if (campaign.state !== 'draft' && campaign.state !== 'scheduled') throw new AppError('conflict', `A campaign that is ${campaign.state} cannot be edited.`);
+    if (campaign.state === 'draft' || (version !== undefined && version !== campaign.version)) throw new AppError('conflict', 'Somebody else saved this campaign meanwhile. Load it again.');
+    return undefined;
+  });
+
   return {
-    list: (orgId: string, role: Role, query: ListQuery & { state?: string | undefined; search?: string | undefined; archived?: boolean | undefined }) =>
+    list: (orgId: string, role: Role, query: ListQuery & { state?: string | undefined; search?: string | undefined; archived?: boolean | undefined; sort?: CampaignOrder | undefined }) =>
       tenants.use(orgId, async ({ sql }) => {
-        const at = decodeCursor(query.cursor, z.tuple([z.string(), z.uuid()]));
+        const sort = query.sort ?? 'newest';
+        const order = orderOf(sort);
+        const at = decodeCursor(query.cursor, order.cursor);
         const where = `($1::text is null or c.state = any(string_to_array($1, ','))) and ($2::text is null or c.name ilike $2 or c.subject ilike $2) and (c.archived_at is not null) = $3`;
         const pattern = query.search === undefined || query.search === '' ? null : `%${query.search.replaceAll(/[\\%_]/g, '\\$&')}%`;
         const filter = [query.state ?? null, pattern, query.archived ?? false];
         const rows = await sql.rows<CampaignRowRecord & { key: string }>(
-          `select q.*, q."createdAt"::text as key from (${CAMPAIGN_ROWS} where ${where} and ($4::text is null or (c.created_at, c.id) < ($4::timestamptz, $5::uuid))) q order by q."createdAt" desc, q.id desc limit $6`,
-          [...filter, at?.[0] ?? null, at?.[1] ?? null, query.limit + 1],
+          `select q.*, ${order.key} as key from (${CAMPAIGN_ROWS} where ${where}) q where ${order.after} order by ${order.by} limit $6`,
+          [...filter, at?.[1] ?? null, at?.[2] ?? null, query.limit + 1],
         );
-        const page = toPage(rows, query.limit, (row) => [row.key, row.id], (row) => reader.row(orgId, row, role));
+        const page = toPage(rows, query.limit, (row) => [sort, row.key, row.id], (row) => reader.row(orgId, row, role));
         if (query.count !== true) return page;
         const counted = await sql.first<{ count: number }>(`select count(*)::int as count from campaign c where ${where}`, filter);
         return { ...page, count: counted?.count ?? 0 };
@@ -82,23 +105,23 @@ export function createCampaignService(container: Container, reader: CampaignRead
 
     get: (orgId: string, role: Role, id: string) => tenants.use(orgId, async (tenant) => view(orgId, await find(tenant, id), role)),
 
-    /** @throws AppError `conflict` when it is no draft any more or somebody else saved in between */
-    edit: (orgId: string, role: Role, id: string, { version, ...edit }: CampaignEdit) =>
-      tenants.use(orgId, async (tenant) => {
-        const touched = await tenant.em.transactional(async (tx) => {
-          if (edit.targets !== undefined) await holdTargets(tx, edit.targets);
-          if (edit.delivery !== undefined) await holdConnections(tx, edit.delivery.connections);
-          return tx.nativeUpdate(Campaign, { id, state: 'draft', ...given({ version }) }, { ...given(edit), updatedAt: new Date() });
-        });
-        const campaign = await find(tenant, id);
-        if (touched === 0) throw new AppError('conflict', campaign.state === 'draft' ? 'Somebody else saved this campaign meanwhile. Load it again.' : `A campaign that is ${campaign.state} cannot be edited.`);
-        return view(orgId, campaign, role);
-      }),
+    /** One that waits for its time becomes a draft again with it. @throws AppError `conflict` when it was launched or somebody else saved in between */
+    edit: async (orgId: string, role: Role, id: string, edit: CampaignEdit, actor: string | null = null) => {
+      const saved = await save(orgId, id, edit);
+      if (saved !== undefined) return view(orgId, saved, role);
+      const { version } = await lifecycle.command(orgId, role, id, 'unschedule', actor);
+      const draft = await save(orgId, id, { ...edit, version });
+      if (draft === undefined) throw new AppError('conflict', 'This campaign was scheduled again at this moment. Load it again.');
+      return view(orgId, draft, role);
+    },
 
     remove: (orgId: string, id: string): Promise<void> =>
       tenants.use(orgId, async (tenant) => {
         const campaign = await find(tenant, id);
         const removed = await tenant.em.transactional(async (tx) => {
+          // Whoever begins to wait for it waits for this lock, and finds it gone.
+          await tx.execute('select 1 from campaign where id = ? for update', [id]);
+          refuseInUse('campaign', namesOf(await tx.execute<{ kind: 'journey'; name: string }[]>(`select 'journey' as kind, name from (${JOURNEY_USES} and u.used = ?) journeys order by lower(name)`, [id.toLowerCase()])));
           const count = await tx.nativeDelete(Campaign, { id, state: 'draft' });
           if (count === 1) await tx.execute('delete from mail where no = ?', [campaign.mailNo]);
           return count;
@@ -120,10 +143,16 @@ export function createCampaignService(container: Container, reader: CampaignRead
         return view(orgId, await find(tenant, id), role);
       }),
 
-    /** Copies all but state and numbers. */
-    duplicate: (orgId: string, role: Role, actor: string, id: string) =>
+    /**
+     * Copies all but schedule, state and numbers.
+     * @param only the copy goes to these of its recipients alone; whom it excludes stays excluded
+     * @throws AppError `conflict` for such a copy of what was not sent
+     */
+    duplicate: (orgId: string, role: Role, actor: string, id: string, only: CampaignTargetKind | null = null) =>
       tenants.use(orgId, async (tenant) => {
-        const { name, subject, preheader, fromName, fromEmail, replyTo, html, text, targets, delivery, experiment, tracking, utm } = await find(tenant, id);
+        const { name, subject, preheader, fromName, fromEmail, replyTo, html, text, delivery, experiment, tracking, utm, ...original } = await find(tenant, id);
+        if (only !== null && notSent.has(original.state)) throw new AppError('conflict', `A campaign that is ${original.state} has no recipients yet. Duplicate it for everyone.`);
+        const targets: CampaignTarget[] = only === null ? original.targets : [{ kind: only, id, mode: 'include' }, ...original.targets.filter((target) => target.mode === 'exclude')];
         const copy = await insert(tenant, `Copy of ${name}`.slice(0, 150), actor, { subject, preheader, fromName, fromEmail, replyTo, html, text, targets, delivery, experiment, tracking, utm });
         return view(orgId, await find(tenant, copy), role);
       }),

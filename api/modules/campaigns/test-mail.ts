@@ -47,7 +47,8 @@ export function createCampaignTestMail({ tenants, clock, secrets, config }: Pick
       const errors = found.filter((error) => needed.test(error.field) && !error.message.includes('unsubscribe_url'));
       if (errors.length > 0) throw new AppError('invalid', 'This draft cannot be sent yet.', errors);
 
-      const mail = await expandMarkup({ variants: sourcesOf(tenant, campaign.mailNo, campaign), hasExperiment: campaign.experiment !== null });
+      const sources = sourcesOf(tenant, campaign.mailNo, campaign).map((source) => ({ ...source, trackingHost: tenant.org.trackingHost }));
+      const mail = await expandMarkup({ variants: sources, hasExperiment: campaign.experiment !== null });
       const { variants } = mail;
       const compiled = compileVariants(mail, { ids, baseUrl: config.FERMATA_BASE_URL, test: true });
       const wanted = order.variant === 'all' ? variants.map((_, i) => i + 1) : [order.variant === undefined ? 1 : order.variant.charCodeAt(0) - 64];

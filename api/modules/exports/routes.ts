@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { listQuery, listReply } from '../../http/cursor.ts';
 import { liveStream } from '../../http/live.ts';
 import { route } from '../../http/route.ts';
+import { recipientFilter } from '../campaigns/report-views.ts';
 import { idsInput } from '../customers/bulk-views.ts';
 import { FilterInput } from '../customers/filter.ts';
 import { ExportView, kinds } from './views.ts';
@@ -17,7 +18,7 @@ export const exportRoutes = [
     method: 'post', path: '/exports', capability, tag, scope: 'customers:read', status: 202, idempotent: true, bodyLimit: 4 * 1_048_576,
     summary: 'Writes customers, a list, a segment, suppressions, events, recipients or a report as CSV in the background; the file is kept 7 days.',
     body: z.strictObject({
-      kind: z.enum(kinds), listId: z.uuid().optional(), segmentId: z.uuid().optional(), campaignId: z.uuid().optional(), filter: FilterInput.optional(), ids: idsInput.optional(),
+      kind: z.enum(kinds), listId: z.uuid().optional(), segmentId: z.uuid().optional(), campaignId: z.uuid().optional(), filter: FilterInput.optional(), ids: idsInput.optional(), recipients: z.strictObject(recipientFilter).optional(),
       from: z.string().max(30).optional(), to: z.string().max(30).optional(),
       columns: z.array(z.string().max(100)).min(1).max(1_000).optional(), raw: z.boolean().default(false),
     }),

@@ -9,6 +9,7 @@ import { columnsOf } from '../../../infra/exports/columns.ts';
 import { exportKinds, type ExportKind, type ExportOptions } from '../../../infra/exports/export-job.ts';
 import { exportFiles, EXPORT_KEPT_DAYS } from '../../../infra/exports/files.ts';
 import { dayRange } from '../../../infra/reports/organization.ts';
+import type { RecipientFilter } from '../../../infra/reports/recipients.ts';
 import { newId } from '../../../infra/ids.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { workflowIds } from '../../../workflows/contracts.ts';
@@ -26,6 +27,7 @@ export interface ExportRequest {
   readonly campaignId?: string | undefined;
   readonly filter?: FilterInput | undefined;
   readonly ids?: readonly number[] | undefined;
+  readonly recipients?: RecipientFilter | undefined;
   readonly from?: string | undefined;
   readonly to?: string | undefined;
   readonly columns?: readonly string[] | undefined;
@@ -40,15 +42,15 @@ interface Asker extends Pick<Identity, 'scopes'> {
 const hasScope = ({ scopes }: Asker, kind: ExportKind) => scopes === null || covers(scopes, exportKinds[kind].scope);
 const mayExport = (by: Asker, kind: ExportKind) => allows(by.role, exportKinds[kind].capability) && hasScope(by, kind);
 
-type Subject = 'listId' | 'segmentId' | 'campaignId' | 'from' | 'to' | 'filter' | 'ids';
-const subjects: readonly Subject[] = ['listId', 'segmentId', 'campaignId', 'from', 'to', 'filter', 'ids'];
+type Subject = 'listId' | 'segmentId' | 'campaignId' | 'from' | 'to' | 'filter' | 'ids' | 'recipients';
+const subjects: readonly Subject[] = ['listId', 'segmentId', 'campaignId', 'from', 'to', 'filter', 'ids', 'recipients'];
 const ofCampaign = { needs: ['campaignId'], takes: [] } as const;
 const overDays = { needs: ['from', 'to'], takes: [] } as const;
 
 /** What each kind is about: `needs` must be given, `takes` may. */
 const about: Record<ExportKind, { readonly needs?: readonly Subject[]; readonly takes: readonly Subject[] }> = {
   customers: { takes: ['filter', 'ids'] }, list: { needs: ['listId'], takes: [] }, segment: { needs: ['segmentId'], takes: [] },
-  suppressions: { takes: [] }, events: { takes: ['campaignId'] }, recipients: ofCampaign,
+  suppressions: { takes: [] }, events: { takes: ['campaignId'] }, recipients: { needs: ['campaignId'], takes: ['recipients'] },
   campaign_summary: ofCampaign, campaign_reasons: ofCampaign, campaign_timeline: ofCampaign, campaign_links: ofCampaign, campaign_geography: ofCampaign, campaign_clients: ofCampaign, campaign_domains: ofCampaign, certificate: ofCampaign,
   report_days: overDays, report_campaigns: overDays, report_domains: overDays, report_connections: overDays,
 };
@@ -125,6 +127,7 @@ async function readRequest(tenant: Tenant, input: ExportRequest): Promise<{ titl
     ...(input.listId === undefined ? {} : { listId: input.listId.toLowerCase() }), ...(input.segmentId === undefined ? {} : { segmentId: input.segmentId.toLowerCase() }),
     ...(input.campaignId === undefined ? {} : { campaignId: input.campaignId.toLowerCase() }),
     ...(filter === undefined || isEverybody(filter) ? {} : { filter }),
+    ...(input.recipients === undefined || Object.keys(input.recipients).length === 0 ? {} : { recipients: input.recipients }),
     ...(input.ids === undefined ? {} : { ids: [...new Set(input.ids)] }),
     ...(input.from === undefined || input.to === undefined ? {} : { from: input.from, to: input.to }),
     ...(input.columns === undefined ? {} : { columns: [...new Set(input.columns)] }),
@@ -132,7 +135,7 @@ async function readRequest(tenant: Tenant, input: ExportRequest): Promise<{ titl
   return { title: await titleOf(tenant, input.kind, options), options };
 }
 
-async function titleOf({ sql }: Tenant, kind: ExportKind, { listId, segmentId, campaignId, filter, ids, from, to }: ExportOptions): Promise<string> {
+async function titleOf({ sql }: Tenant, kind: ExportKind, { listId, segmentId, campaignId, recipients, filter, ids, from, to }: ExportOptions): Promise<string> {
   const name = async (table: 'list' | 'segment' | 'campaign', field: string, id: string) => {
     const row = await sql.first<{ name: string }>(`select name from ${table} where id = $1`, [id]);
     if (row === undefined) throw refuse(field, `This ${table} does not exist.`);
@@ -140,7 +143,7 @@ async function titleOf({ sql }: Tenant, kind: ExportKind, { listId, segmentId, c
   };
   if (listId !== undefined) return `List ${await name('list', 'listId', listId)}`;
   if (segmentId !== undefined) return `Segment ${await name('segment', 'segmentId', segmentId)}`;
-  if (campaignId !== undefined) return `${titles[kind]} of ${await name('campaign', 'campaignId', campaignId)}`;
+  if (campaignId !== undefined) return `${recipients === undefined ? titles[kind] : 'Filtered recipients'} of ${await name('campaign', 'campaignId', campaignId)}`;
   if (from !== undefined && to !== undefined) return `${titles[kind]} ${from} to ${to}`;
   if (kind === 'customers') return ids !== undefined ? 'Chosen customers' : filter === undefined ? 'All customers' : 'Filtered customers';
   return titles[kind];

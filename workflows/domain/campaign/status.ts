@@ -35,7 +35,7 @@ export function isFinal(state: CampaignState): boolean {
 }
 
 export type PauseReason =
-  | 'user' | 'login_refused' | 'sender_refused' | 'connection_failures' | 'policy_refusals' | 'complaint_rate' | 'bounce_rate' | 'missed_time' | 'restored' | 'organization_deleted';
+  | 'user' | 'login_refused' | 'sender_refused' | 'connection_failures' | 'policy_refusals' | 'connection_disabled' | 'complaint_rate' | 'bounce_rate' | 'missed_time' | 'restored' | 'organization_deleted';
 
 export type CampaignAction = 'edit' | 'test' | 'schedule' | 'unschedule' | 'launch' | 'pause' | 'resume' | 'cancel' | 'duplicate' | 'archive' | 'unarchive' | 'delete';
 
@@ -43,7 +43,11 @@ export type CampaignAction = 'edit' | 'test' | 'schedule' | 'unschedule' | 'laun
 export function allowedActions(campaign: { readonly state: CampaignState; readonly archived: boolean }, role: Role): CampaignAction[] {
   const actions: CampaignAction[] = [];
   const may = (move: CampaignMove) => after(campaign.state, move) !== undefined;
-  if (campaign.state === 'draft' && allows(role, 'campaigns.edit')) actions.push('edit', 'test');
+  if (allows(role, 'campaigns.edit')) {
+    // One that waits for its time becomes a draft again with the first edit.
+    if (campaign.state === 'draft' || campaign.state === 'scheduled') actions.push('edit');
+    if (campaign.state === 'draft') actions.push('test');
+  }
   if (allows(role, 'campaigns.launch')) {
     for (const move of ['schedule', 'unschedule', 'launch', 'pause', 'resume', 'cancel'] as const) if (may(move)) actions.push(move);
   }

@@ -1,6 +1,7 @@
 import type { ReplyClass } from './reply.ts';
 
-export type BreakReason = 'login_refused' | 'sender_refused' | 'connection_failures' | 'policy_refusals';
+/** `connection_disabled`: a person took it out of use; the others the breaker finds. */
+export type BreakReason = 'login_refused' | 'sender_refused' | 'connection_failures' | 'policy_refusals' | 'connection_disabled';
 
 /** What is remembered of the last answers of one connection: plain counts, cheap enough to update per mail. */
 export interface Breaker {

@@ -4,12 +4,7 @@ import type { Certificate } from '#domain/campaign/certificate.ts';
 import type { Experiment, ExperimentResult } from '#domain/campaign/experiment.ts';
 import type { Schedule } from '#domain/campaign/schedule.ts';
 import type { CampaignState } from '#domain/campaign/status.ts';
-
-export interface CampaignTarget {
-  readonly kind: 'list' | 'segment';
-  readonly id: string;
-  readonly mode: 'include' | 'exclude';
-}
+import type { CampaignTarget } from '#domain/campaign/targets.ts';
 
 const schema = defineEntity({
   name: 'Campaign',

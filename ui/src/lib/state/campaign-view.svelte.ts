@@ -91,7 +91,6 @@ export class CampaignDetail extends Resource<Campaign> {
 
   move = new Action(async (move: Move) => {
     const moved = await moveCampaign(this.id, move);
-    if (move === 'duplicate') return moved;
     this.set(moved);
     this.#take(moved.progress);
     void this.history.load();

@@ -1,22 +1,26 @@
 import { get } from '$lib/api/client.ts';
 import type { ApiError } from '$lib/api/client.ts';
 import type { CampaignExplanation, EstimateExample, EstimateLine, Target } from '$lib/api/types.ts';
+import { builder } from '$lib/strings/en/builder.ts';
 import { Resource, toApiError } from './resource.svelte.ts';
 
 export interface TargetChoice { readonly kind: Target['kind']; readonly id: string; readonly name: string }
 type Kind = Target['kind'];
 
 const PAGE = 200;
-const read = async (kind: Kind, search: string): Promise<TargetChoice[]> => {
+const read = async (kind: 'list' | 'segment', search: string): Promise<TargetChoice[]> => {
   const query = { limit: PAGE, ...(search === '' ? {} : { search }) };
   const { data } = kind === 'list' ? await get('/lists', { query }) : await get('/segments', { query });
   return data.map(({ id, name }) => ({ kind, id, name }));
 };
 /** Null when it is gone. */
-const readOne = ({ kind, id }: Target): Promise<TargetChoice | null> =>
-  (kind === 'list' ? get('/lists/{id}', { path: { id } }) : get('/segments/{id}', { path: { id } })).then(({ name }) => ({ kind, id, name }), () => null);
+const readOne = ({ kind, id }: Target): Promise<TargetChoice | null> => {
+  const path = { id };
+  const named = kind === 'list' ? get('/lists/{id}', { path }) : kind === 'segment' ? get('/segments/{id}', { path }) : get('/campaigns/{id}', { path });
+  return named.then(({ name }) => ({ kind, id, name: kind === 'list' || kind === 'segment' ? name : builder.ofCampaign[kind](name) }), () => null);
+};
 
-/** Lists and segments a campaign can go to: the first 200 of each, more as one searches, and those it names already. */
+/** Lists and segments a campaign can go to: the first 200 of each, more as one searches, and what it names already. */
 export class TargetChoices {
   #known = $state.raw<ReadonlyMap<string, TargetChoice>>(new Map());
   isReady = $state(false);

@@ -36,7 +36,7 @@ export const builder = {
 
   targetsDetail: 'Everyone gets it once. Suppressed, unsubscribed and bounced people are left out by themselves.',
   targets: 'Targets', addTarget: 'Add Target', which: 'Which', mode: 'Include or exclude', include: 'Include', exclude: 'Exclude', removeTarget: 'Remove target', noTargets: 'No target yet. Add a list or segment to include.',
-  findTarget: 'Find a list or segment', nothingFound: 'Nothing is called so.', gone: 'Deleted',
+  findTarget: 'Find a list or segment', ofCampaign: { failed: (name: string) => `Failed or in doubt in “${name}”`, not_opened: (name: string) => `Did not open “${name}”` }, ofCampaigns: 'Recipients of a campaign', nothingFound: 'Nothing is called so.', gone: 'Deleted',
   estimate: 'Estimate', estimateEmpty: 'Add a target to see to how many it goes.', recount: 'Count again',
   waterfall: { included: 'Included', duplicates: 'Duplicates', excluded: 'Excluded', suppressed: 'Suppressed', unsubscribed: 'Unsubscribed', bounced: 'Bounced', final: 'Final recipients' },
   capped: (size: number) => `${people(size)} of these have had as many mails as the frequency cap allows, and would be skipped if it were sent now.`,

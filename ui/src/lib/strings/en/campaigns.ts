@@ -1,5 +1,5 @@
 import type { CampaignAction } from '$lib/api/types.ts';
-import { plural } from '$lib/format/format.svelte.ts';
+import { count, plural } from '$lib/format/format.svelte.ts';
 
 const recipients = (count: number) => plural(count, 'recipient', 'recipients');
 const mails = (count: number) => plural(count, 'mail', 'mails');
@@ -18,6 +18,12 @@ export const campaigns = {
   state: 'State', progress: 'Progress', sent: 'Sent', opened: 'Opened', clicked: 'Clicked', changed: 'Changed',
   allowed: { edit: 'Edit', schedule: 'Schedule', unschedule: 'Unschedule', launch: 'Launch', pause: 'Pause', resume: 'Resume', cancel: 'Cancel', duplicate: 'Duplicate', archive: 'Archive', unarchive: 'Unarchive', delete: 'Delete', test: 'Send Test Email' } satisfies Record<CampaignAction, string>,
   done: { unschedule: 'Unscheduled. It is a draft again.', pause: 'Pausing. Mail in flight finishes.', resume: 'Sending goes on where it stopped.', cancel: 'Campaign cancelled.', duplicate: 'Copied into a new draft.', archive: 'Campaign archived.', unarchive: 'Campaign is back in the list.', delete: 'Draft deleted.' } as Record<string, string>,
+  duplicate: {
+    title: (name: string) => `Duplicate “${name}”`, text: 'The copy is a new draft with the same content and settings. The original stays as it is.', legend: 'Who gets it',
+    everyone: 'The same audience', everyoneHelp: 'Its lists and segments, as they are when the copy starts.',
+    failed: (size: number) => `Only failed or in doubt (${count(size)})`, failedHelp: 'Who could not be reached, or perhaps got it. People in doubt may get it twice.',
+    not_opened: (size: number) => `Only who did not open (${count(size)})`, not_openedHelp: 'Who was sent it and has not opened it when the copy starts. Blocked images hide opens.',
+  },
   deleteTitle: (name: string) => `Delete “${name}”?`,
   deleteConsequence: 'The draft and its content are deleted. This cannot be undone.',
   cancelTitle: 'Cancel this campaign?',
@@ -25,12 +31,12 @@ export const campaigns = {
   cancelAction: 'Cancel campaign',
   reasons: {
     user: 'Paused by a person.', login_refused: 'The server refuses the login. Check the connection’s username and password, then resume.', sender_refused: 'The server refuses the sender. Check the From Email, then resume.',
-    connection_failures: 'The connection keeps failing. Sending resumes by itself once it works again.', policy_refusals: 'Too many receivers refuse the mail. Look at the failures before you resume.',
+    connection_failures: 'The connection keeps failing. Sending resumes by itself once it works again.', policy_refusals: 'Too many receivers refuse the mail. Look at the failures before you resume.', connection_disabled: 'Its connection is disabled. Enable it, then resume.',
     restored: 'Restored from a backup. Check it, then resume.', missed_time: 'It missed its time while the system was down.',
   } as Record<string, string>,
   /** The same in a word, for lists. */
   reasonWords: {
-    login_refused: 'Login refused', sender_refused: 'Sender refused', connection_failures: 'Connection failing', policy_refusals: 'Refused by receivers', complaint_rate: 'Too many complaints', bounce_rate: 'Too many bounces', missed_time: 'Missed its time', restored: 'Restored from a backup', organization_deleted: 'Organization deleted',
+    login_refused: 'Login refused', sender_refused: 'Sender refused', connection_failures: 'Connection failing', policy_refusals: 'Refused by receivers', connection_disabled: 'Connection disabled', complaint_rate: 'Too many complaints', bounce_rate: 'Too many bounces', missed_time: 'Missed its time', restored: 'Restored from a backup', organization_deleted: 'Organization deleted',
   } as Record<string, string>,
   withTest: 'A/B Testing',
   ownZones: 'In each recipient’s time zone',

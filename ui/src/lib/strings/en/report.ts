@@ -57,6 +57,7 @@ export const reportText = {
       sender_refused: ['Paused: the server refuses the sender', 'Have the From Email or its domain verified by the provider, test the connection, then resume. Nobody was marked as failed.'],
       connection_failures: ['Paused: the connection keeps failing', 'It is tried every 30 seconds, and sending goes on by itself within a minute of its repair. Test the connection to see what is wrong.'],
       policy_refusals: ['Paused: receivers refuse the mail by policy', 'At least 50 of 100 answers said so. Read them under Recipients, look at your sender domain and the content, then resume or cancel. Nobody was suppressed for it.'],
+      connection_disabled: ['Paused: its connection was disabled', 'Nothing leaves over a connection that is disabled. Enable it and resume, or cancel.'],
       complaint_rate: ['Paused: too many complaints', 'More than 0.3 % of those who got it complained. Make sure that these people asked for your mail before you resume; providers block senders for less.'],
       bounce_rate: ['Paused: too many dead addresses', 'More than 10 % of the mail bounced hard. Cancel and clean the list, or resume if you know why.'],
       missed_time: ['It missed its time', 'Fermata was down when it was due, and more than six hours passed. Resume to start it now, or cancel it.'],
@@ -119,7 +120,7 @@ export const reportText = {
   } as Record<string, string>,
 
   details: {
-    title: 'Details', from: 'From', replyTo: 'Reply-To', audience: 'Audience', included: (names: string) => names, excluded: (names: string) => `without ${names}`, gone: (kind: string) => `a ${kind} that is gone`,
+    title: 'Details', from: 'From', replyTo: 'Reply-To', audience: 'Audience', included: (names: string) => names, excluded: (names: string) => `without ${names}`, gone: (kind: string) => `a ${kind === 'list' || kind === 'segment' ? kind : 'campaign'} that is gone`,
     sends: 'Sends over', modes: { single: 'one connection', split: 'split by percentage', round_robin: 'by turns' } as Record<string, string>,
     throttle: 'Throttle', noThrottle: 'None', perMinute: (rate: string) => `${rate} a minute`, change: 'Change',
     tracking: 'Tracking', opens: 'Opens', clicks: 'Clicks', nothing: 'Nothing', createdBy: 'Created by',
@@ -149,7 +150,7 @@ export const reportText = {
       sent: 'She got it', pending: 'She will get it', sending: 'She is getting it now', failed: 'It could not be sent to her', skipped: 'She was skipped', in_doubt: 'She may have got it',
       would_get: 'She would get it', excluded: 'She is excluded', not_included: 'She is not included', unmailable: 'She may get no mail', not_in_audience: 'She was not in the audience', unknown_address: 'Nobody has this address',
     } as Record<string, string>,
-    targets: 'Audience', include: 'Include', exclude: 'Exclude', kinds: { list: 'List', segment: 'Segment' }, matches: 'she is in it', fails: 'she is not in it', gone: 'it is gone, or cannot be asked', deleted: 'deleted',
+    targets: 'Audience', include: 'Include', exclude: 'Exclude', kinds: { list: 'List', segment: 'Segment', failed: 'Failed or in doubt in', not_opened: 'Did not open' }, matches: 'she is in it', fails: 'she is not in it', gone: 'it is gone, or cannot be asked', deleted: 'deleted',
     now: 'as it is today', suppression: 'Suppression', mail: 'Her mail', conditions: 'Her conditions', openCustomer: 'Open the customer',
     facts: { state: 'State', reason: 'Reason', reply: 'Server reply', attempts: 'Attempts', connection: 'Connection', variant: 'Variant', at: 'Last attempt', notBefore: 'Not before', deliveredAt: 'Delivered', openedAt: 'First opened', clickedAt: 'First clicked', bouncedAt: 'Bounced', complainedAt: 'Complained', unsubscribedAt: 'Unsubscribed', since: 'Since', source: 'Source', cause: 'Cause', note: 'Note' },
   },
@@ -161,7 +162,7 @@ export const reportText = {
     engagements: { opened: 'Opened', not_opened: 'Did not open', clicked: 'Clicked', not_clicked: 'Did not click', unsubscribed: 'Unsubscribed', bounced: 'Bounced', complained: 'Complained' },
     erased: 'Erased customer', why: 'Why?', openCustomer: 'Open the customer', copyId: 'Copy message id', details: 'Details',
     emptyTitle: 'No recipients yet', emptyText: 'The audience is settled when the campaign starts. Everybody in it appears here, with what became of her mail.', nobodyTitle: 'Nobody was in the audience',
-    export: 'Export CSV', exporting: 'The file is being written. The tray at the top has it when it is ready.', exportHelp: 'All recipients, whatever is filtered.',
+    export: 'Export CSV', exporting: 'The file is being written. The tray at the top has it when it is ready.', exportHelp: 'All recipients.', exportFiltered: 'The recipients that are filtered.',
   },
 
   report: {
