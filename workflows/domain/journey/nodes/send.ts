@@ -19,7 +19,7 @@ export interface SendConfig {
 export const HTML_MAX = 2 * 1_048_576;
 
 export const send = defineKind<SendConfig>({
-  kind: 'send', label: 'Send Email', group: 'action', activity: 'send', reads: ['sends'],
+  kind: 'send', label: 'Send Email', group: 'action', activity: 'send', reads: [],
   summary: 'Sends one mail, with its own subject, content and sender.',
   form: [
     { name: 'subject', label: 'Email Subject', type: 'text', max: 500, mergeTags: true, required: true, default: '' },
