@@ -1,55 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startWholeApp, type WholeApp } from '../support/app.ts';
-import { launchBrowser, seriousFindings } from '../support/browser.ts';
+import { seriousFindings } from '../support/browser.ts';
+import { startKeeper, type Keeper } from '../support/keeper.ts';
 
 /** A campaign from its first word to its launch, over two connections, with an A/B test and a schedule that is taken back. */
 
-const password = 'a long enough password';
 const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
 
 describe('the campaign builder', () => {
-  let app: WholeApp;
-  let browser: Browser;
+  let keeper: Keeper;
+  let app: Keeper['app'];
   let page: Page;
-  let cookie = '';
+  let api: Keeper['api'];
+  let faults: string[];
   let campaignId = '';
-  const faults: string[] = [];
-
-  async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const reply = await fetch(`${app.baseUrl}/api/v1${path}`, {
-      method, headers: { cookie, 'x-requested-by': 'fermata', ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const set = reply.headers.getSetCookie().map((each) => each.split(';')[0]);
-    if (set.length > 0) cookie = set.join('; ');
-    const text = await reply.text();
-    expect(reply.ok, `${method} ${path}: ${text}`).toBe(true);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
-  }
 
   beforeAll(async () => {
-    [app, browser] = await Promise.all([startWholeApp(), launchBrowser()]);
-    await api('POST', '/setup', { name: 'Mara Quill', email: 'mara@example.com', password, organizationName: 'Northwind', timezone: 'Europe/London' });
-    for (let tries = 0; (await api<{ state: string }>('GET', '/organization')).state !== 'active'; tries++) {
-      if (tries > 240) throw new Error('the organization is not set up');
-      await sleep(250);
-    }
+    keeper = await startKeeper({ viewport: { width: 1440, height: 900 } });
+    ({ app, page, api, faults } = keeper);
     await api('POST', '/fields', { key: 'plan_type', label: 'Plan', type: 'text' });
     await api('POST', '/connections', { vendor: 'catcher', name: 'Second line', fromEmail: 'hello@northwind.example' });
     const [news, staff] = await Promise.all(['Newsletter', 'Staff'].map((name) => api<{ id: string }>('POST', '/lists', { name })));
     await api('POST', '/customers/batch', { customers: Array.from({ length: 43 }, (_, i) => ({ email: `reader${i}@example.com`, firstName: `Reader ${i}`, custom: { plan_type: 'premium' }, listIds: [news!.id, ...(i < 2 ? [staff!.id] : [])] })) });
     await api('POST', '/suppressions', { email: 'reader42@example.com', reason: 'unsubscribed' });
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
-    await context.addCookies(cookie.split('; ').map((pair) => ({ name: pair.slice(0, pair.indexOf('=')), value: pair.slice(pair.indexOf('=') + 1), url: app.baseUrl })));
-    page = await context.newPage();
-    page.setDefaultTimeout(30_000);
-    page.on('pageerror', (error) => faults.push(error.message));
   }, 180_000);
-  afterAll(async () => {
-    await browser?.close();
-    await app?.stop();
-  });
+  afterAll(() => keeper?.close());
 
   const clean = async () => expect(await seriousFindings(page)).toEqual([]);
   const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true });
@@ -290,10 +266,7 @@ describe('the campaign builder', () => {
     await clean();
     await dialog.getByRole('button', { name: 'Launch', exact: true }).click();
     await page.waitForURL(`${app.baseUrl}/campaigns/${campaignId}`);
-    for (let tries = 0; (await api<{ state: string }>('GET', `/campaigns/${campaignId}`)).state !== 'completed'; tries++) {
-      if (tries > 240) throw new Error('the campaign was not completed within 60 s');
-      await sleep(250);
-    }
+    await keeper.until(`/campaigns/${campaignId}`, 'completed');
     const { data: connections } = await api<{ data: { id: string; name: string }[] }>('GET', '/connections');
     const sentOver = async (query: string) => (await api<{ count: number }>('GET', `/campaigns/${campaignId}/recipients?state=sent&limit=1&count=true&${query}`)).count;
     expect(await Promise.all(connections.map(({ id }) => sentOver(`connection=${id}`)))).toEqual([26, 14]);

@@ -1,57 +1,27 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startWholeApp, type WholeApp } from '../support/app.ts';
-import { launchBrowser, seriousFindings } from '../support/browser.ts';
+import { seriousFindings } from '../support/browser.ts';
+import { startKeeper, type Keeper } from '../support/keeper.ts';
 
 /** What one does with customers every day: add, edit, list, filter, act on many, export, erase. */
 
-const password = 'a long enough password';
-
 describe('the keeper of the customers', () => {
-  let app: WholeApp;
-  let browser: Browser;
+  let keeper: Keeper;
+  let app: Keeper['app'];
   let page: Page;
-  let cookie = '';
-  const faults: string[] = [];
-
-  async function api<T>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> {
-    const reply = await fetch(`${app.baseUrl}/api/v1${path}`, {
-      method, headers: { cookie, 'x-requested-by': 'fermata', ...(body === undefined ? {} : { 'content-type': type }) },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    });
-    const set = reply.headers.getSetCookie().map((each) => each.split(';')[0]);
-    if (set.length > 0) cookie = set.join('; ');
-    const text = await reply.text();
-    expect(reply.ok, `${method} ${path}: ${text}`).toBe(true);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
-  }
-
-  async function until(path: string, state: string): Promise<void> {
-    for (let tries = 0; (await api<{ state: string }>('GET', path)).state !== state; tries++) {
-      if (tries > 240) throw new Error(`${path} did not become ${state}`);
-      await sleep(250);
-    }
-  }
+  let api: Keeper['api'];
+  let faults: string[];
+  let until: Keeper['until'];
 
   beforeAll(async () => {
-    [app, browser] = await Promise.all([startWholeApp(), launchBrowser()]);
-    await api('POST', '/setup', { name: 'Mara Quill', email: 'mara@example.com', password, organizationName: 'Northwind', timezone: 'Europe/London' });
-    await until('/organization', 'active');
+    keeper = await startKeeper();
+    ({ app, page, api, faults, until } = keeper);
     const rows = Array.from({ length: 120 }, (_, i) => `person${i}@example.com,Person,Number${i},${i % 3 === 0 ? 'London' : 'Oslo'},${i % 2 === 0 ? 'premium' : 'free'},${i === 7 ? 'many' : i}`);
     const { id } = await api<{ id: string }>('POST', '/imports?fileName=people.csv&listName=Newsletter&start=true', ['email,first_name,last_name,city,plan_type,orders', ...rows].join('\n'), 'text/csv');
     await until(`/imports/${id}`, 'completed');
     await api('POST', '/lists', { name: 'VIP' });
-    const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: 'reduce', acceptDownloads: true });
-    await context.addCookies(cookie.split('; ').map((pair) => ({ name: pair.slice(0, pair.indexOf('=')), value: pair.slice(pair.indexOf('=') + 1), url: app.baseUrl })));
-    page = await context.newPage();
-    page.setDefaultTimeout(30_000);
-    page.on('pageerror', (error) => faults.push(error.message));
   }, 180_000);
-  afterAll(async () => {
-    await browser?.close();
-    await app?.stop();
-  });
+  afterAll(() => keeper?.close());
 
   const clean = async () => expect(await seriousFindings(page)).toEqual([]);
   const row = (email: string) => page.getByRole('row').filter({ hasText: email });
