@@ -6,6 +6,8 @@ import { recordTenant } from '../../infra/tenancy/provisioning.ts';
 import { workflowIds } from '../../workflows/contracts.ts';
 import { asActivity } from '../support/activity.ts';
 import { createLaunchedCampaign, ledgerOf, type TestCampaign } from '../support/campaign.ts';
+import { enters, graphOf, wait } from '../support/journey-dsl.ts';
+import { journeyRows } from '../support/journey-rows.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
 import { startWorker } from '../support/worker-process.ts';
@@ -86,6 +88,31 @@ test('an outbox row that waits gets its nudge; one just written has its own on t
   await sql("update outbox set created_at = now() - interval '1 minute'");
   expect(await sweep()).toMatchObject({ outboxes: 1 });
   await expect.poll(() => runOf(workflowIds.outbox(organization.orgId)), { timeout: 30_000 }).toBeDefined();
+});
+
+test('a cohort with somebody overdue is woken, work on journeys that waits is begun, and what is too old goes', async () => {
+  const { orgId } = organization;
+  const rows = await journeyRows(organization);
+  const [ada, bob] = await rows.people('ada@sweep.example', 'bob@sweep.example');
+  const segment = randomUUID();
+  const journey = await rows.publish(graphOf(enters({ kind: 'manual' }, { exits: { goal: true, segment } }), wait('3d')));
+  const cohorts = await sql<{ id: number }>('insert into cohort (journey_id, version_no, size) values ($1, 1, 1), ($1, 1, 1) returning id', [journey]);
+  await sql(
+    `insert into enrollment (journey_id, version_no, cohort_id, customer_id, node_id, entered_at, arrived_at, due_at) select $1, 1, c, p, 'wait-3d', now(), now(), now() + due from unnest($2::bigint[], $3::bigint[], $4::interval[]) u(c, p, due)`,
+    [journey, cohorts.map((row) => row.id), [ada, bob], ['-2 minutes', '1 minute']]);
+  const job = randomUUID();
+  await sql(`insert into journey_job (id, journey_id, action, options, created_by, created_at) values ($1, $2, 'resume', '{}', 'Ada', now() - interval '1 minute')`, [job, journey]);
+  await sql(`update journey_segment set checked_at = now() - interval '16 minutes'`);
+  await sql(`insert into journey_refusal (journey_id, customer_id, reason, at) values ($1, $2, 'reentry', now() - interval '31 days'), ($1, $2, 'reentry', now())`, [journey, ada]);
+  await sql(`insert into event_key (hash, received_at) values ('old', now() - interval '8 days'), ('new', now())`);
+
+  expect(await sweep()).toMatchObject({ cohorts: 1, jobs: 1 });
+  expect(await Promise.all(cohorts.map(({ id }) => runOf(workflowIds.cohort(orgId, journey, id))))).toEqual([expect.any(String), undefined]);
+  expect(await runOf(workflowIds.journeyControl(orgId, journey))).toBeDefined();
+  expect(await runOf(workflowIds.journeySegments(orgId))).toBeDefined();
+  expect(await sql('select 1 from journey_refusal')).toHaveLength(1);
+  expect(await sql(`select encode(hash, 'escape') as hash from event_key`)).toEqual([{ hash: 'new' }]);
+  expect(await sweep()).toMatchObject({ jobs: 0 });
 });
 
 test('an organization whose database is gone does not hold up the others', async () => {
