@@ -21,6 +21,9 @@ export interface PublishedJourney {
   readonly sender: string;
 }
 
+/** What the questions below need to know of one, however it was published. */
+export type KnownJourney = Pick<PublishedJourney, 'organization' | 'id'>;
+
 const inOrganization = <T>({ orgId, container }: TestOrganization, work: (sql: Sql) => Promise<T>): Promise<T> => container.tenants.use(orgId, ({ sql }) => work(sql));
 
 /** A delay shorter than the form allows: seconds of a test. */
@@ -63,32 +66,32 @@ export async function enrollAll({ organization, id }: PublishedJourney, customer
   return inputs;
 }
 
-export const rowsOf = <R extends object>(journey: PublishedJourney, text: string, values: readonly unknown[] = []): Promise<R[]> => inOrganization(journey.organization, (sql) => sql.rows<R>(text, [journey.id, ...values]));
+export const rowsOf = <R extends object>(journey: KnownJourney, text: string, values: readonly unknown[] = []): Promise<R[]> => inOrganization(journey.organization, (sql) => sql.rows<R>(text, [journey.id, ...values]));
 
 /** How many stand at a step, or ended how: `{ 'active wait': 3, 'completed bye': 2 }`. */
-export async function standings(journey: PublishedJourney): Promise<Record<string, number>> {
+export async function standings(journey: KnownJourney): Promise<Record<string, number>> {
   const rows = await rowsOf<{ what: string; n: number }>(journey, `select state || coalesce(' ' || reason, '') || ' ' || node_id as what, count(*)::int as n from enrollment where journey_id = $1 group by 1`);
   return Object.fromEntries(rows.map((row) => [row.what, row.n]));
 }
 
-export async function activeIn(journey: PublishedJourney): Promise<number> {
+export async function activeIn(journey: KnownJourney): Promise<number> {
   return (await rowsOf<{ n: number }>(journey, `select count(*)::int as n from enrollment where journey_id = $1 and state = 'active'`))[0]!.n;
 }
 
 /** Steps they left with their ports, in order, by customer. */
-export async function pathsOf(journey: PublishedJourney): Promise<Map<number, string[]>> {
+export async function pathsOf(journey: KnownJourney): Promise<Map<number, string[]>> {
   const rows = await rowsOf<{ id: number; path: string[] }>(journey,
     `select e.customer_id as id, array_agg(s.node_id || ':' || s.port order by s.visit) as path from enrollment e join enrollment_step s on s.enrollment_id = e.id where e.journey_id = $1 group by e.id`);
   return new Map(rows.map((row) => [row.id, row.path]));
 }
 
 /** The watchdog: cohorts whose people should have been asked a minute ago. None in a sound installation. */
-export function overdue({ organization }: PublishedJourney): Promise<readonly object[]> {
+export function overdue({ organization }: KnownJourney): Promise<readonly object[]> {
   return inOrganization(organization, (sql) => findOverdue(sql, Date.now()));
 }
 
 /** Whether the counters say what the rows say. */
-export async function countersDiffer(journey: PublishedJourney): Promise<object[]> {
+export async function countersDiffer(journey: KnownJourney): Promise<object[]> {
   return rowsOf(journey, `
     select * from (select node_id, state, coalesce(reason, '') as reason, count(*)::int as n from enrollment where journey_id = $1 group by 1, 2, 3) a
       full join (select node_id, state, reason, sum(n)::int as n from enrollment_count where journey_id = $1 and state in ('active', 'completed', 'exited') group by 1, 2, 3 having sum(n) <> 0) b using (node_id, state, reason)
