@@ -9,6 +9,7 @@ import type { Container } from '../../infra/container.ts';
 import { readMembers, type Standing } from '../../infra/journeys/members.ts';
 import { depart, leave, nextDueAt, park, stay, unpark, type Departure, type MoveContext, type Stay } from '../../infra/journeys/move.ts';
 import { termsOf } from '../../infra/journeys/terms.ts';
+import { titleOf } from '../../infra/journeys/tokens.ts';
 import type { Version, Versions } from '../../infra/journeys/versions.ts';
 import type { Tenant } from '../../infra/tenancy/registry.ts';
 import { readRuleContext } from '../../search/context.ts';
@@ -55,12 +56,6 @@ const PAGE = 1_000;
 const HEARTBEAT_MS = 2_000;
 const NOWHERE: Visit = { arrivals: [], nextDue: null, paused: false };
 const PAUSED: Visit = { arrivals: [], nextDue: null, paused: true };
-const TITLE_LENGTH = 120;
-
-/** A step as Temporal's web UI names its visits. */
-export function titleOf(node: GraphNode): string {
-  return `${nodeKinds[node.kind].label}: ${node.name}`.slice(0, TITLE_LENGTH);
-}
 
 /** Temporal's clock as this attempt knows it: its time in the queue costs nobody a second of her wait. */
 export function attemptClock(): () => number {

@@ -2,10 +2,11 @@ import type { Arrival, Visit } from '#domain/journey/board.ts';
 import { nodeKinds } from '#domain/journey/nodes/index.ts';
 import { settled } from '../../infra/db/contention.ts';
 import { termsOf } from '../../infra/journeys/terms.ts';
+import { titleOf } from '../../infra/journeys/tokens.ts';
 import type { Version } from '../../infra/journeys/versions.ts';
 import type { Tenant } from '../../infra/tenancy/registry.ts';
 import type { NodeInput } from '../../workflows/contracts.ts';
-import { attemptClock, titleOf, type VisitDependencies } from './cohort.ts';
+import { attemptClock, type VisitDependencies } from './cohort.ts';
 
 interface Stand {
   readonly node: string;

@@ -1,7 +1,9 @@
+import type { Token } from '#domain/journey/board.ts';
 import { admitsUnmailable } from '#domain/journey/entry.ts';
 import type { Transaction } from '../db/sql.ts';
 import type { Tenant } from '../tenancy/registry.ts';
 import { termsOf, type Terms } from './terms.ts';
+import { tokensAt } from './tokens.ts';
 import type { Versions } from './versions.ts';
 
 /** The most people of one cohort: what an activity of a step takes at once. */
@@ -24,6 +26,8 @@ export interface JourneyWork {
 
 /** A cohort as the gateway names it, beside the organization. */
 export interface CohortRef {
+  /** Of a new one: where everybody of it stands, so that its run need not look. */
+  readonly tokens?: readonly Token[];
   readonly journeyId: string;
   readonly versionNo: number;
   readonly cohortId: number;
@@ -82,7 +86,7 @@ export async function enter({ org, tx, versions, now }: JourneyWork, journeyId: 
     const chunk = admitted.slice(i, i + COHORT_SIZE);
     const made = await enroll(tx, journeyId, journey.no, terms, chunk, now);
     enrolled += made.customerIds.length;
-    if (made.customerIds.length > 0 && isUnderWay(terms)) cohorts.push({ journeyId, versionNo: journey.no, cohortId: made.cohortId });
+    if (made.customerIds.length > 0 && isUnderWay(terms)) cohorts.push({ journeyId, versionNo: journey.no, cohortId: made.cohortId, tokens: tokensAt(terms.first!) });
     refused.push(...without(chunk, made.customerIds).map((customerId) => ({ customerId, reason: 'reentry' as const })));
   }
   const shown = refused.slice(-REFUSALS_KEPT);

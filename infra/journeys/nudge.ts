@@ -26,7 +26,7 @@ export function silentJourneyEngine(): JourneyEngine {
 /** Starts and wakes runs, twenty at a time. */
 export async function tellCohorts(gateway: Pick<Container['gateway'], 'startCohort' | 'wakeCohort'>, orgId: string, { started, woken }: Nudges, onError: (error: unknown) => void): Promise<void> {
   const input = ({ journeyId, versionNo, cohortId }: CohortRef) => ({ orgId, journeyId, versionNo, cohortId });
-  const words = [...started.map((cohort) => () => gateway.startCohort(input(cohort))), ...woken.map((cohort) => () => gateway.wakeCohort(input(cohort), cohort.nodes))];
+  const words = [...started.map((cohort) => () => gateway.startCohort({ ...input(cohort), ...(cohort.tokens === undefined ? {} : { tokens: cohort.tokens }) })), ...woken.map((cohort) => () => gateway.wakeCohort(input(cohort), cohort.nodes))];
   for (let i = 0; i < words.length; i += AT_ONCE) {
     for (const word of await Promise.allSettled(words.slice(i, i + AT_ONCE).map((say) => say()))) if (word.status === 'rejected') onError(word.reason);
   }

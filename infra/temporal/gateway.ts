@@ -118,8 +118,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
   const cohortOf = (input: JourneyInput) => workflowIds.cohort(input.orgId, input.journeyId, input.cohortId);
 
-  /** Signals a cohort, whose run begins anew where there is none. */
-  async function nudgeCohort(input: JourneyInput, signal: string, signalArgs: readonly unknown[]): Promise<void> {
+  /** Signals a cohort, whose run begins anew from its rows where there is none. */
+  async function nudgeCohort({ tokens: _tokens, ...input }: JourneyInput, signal: string, signalArgs: readonly unknown[]): Promise<void> {
     try {
       await client.workflow.signalWithStart('journeyWorkflow', { workflowId: cohortOf(input), taskQueue: queues.engine, args: [input], signal, signalArgs: [...signalArgs], ...about(input.orgId, 'journey', input.journeyId) });
     } catch (error) {
