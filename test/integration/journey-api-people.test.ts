@@ -121,6 +121,9 @@ test("one person's path has its times, ports, values and mail", async () => {
   });
   expect((await owner.get(`/journeys/${journey}/enrollments/999999`)).status).toBe(404);
   expect((await (await api.signIn('member')).get(`/journeys/${journey}/enrollments/${ada}`)).body.temporalUrl).toBeNull();
+  const runs = (await owner.get(`/customers/${ids[0]}/journeys?count=true`)).body;
+  expect([runs.count, runs.data[0]]).toEqual([expect.any(Number), expect.objectContaining({ id: ada, journeyId: journey, journey: 'Welcome', version: 1, step: { id: 'wait-3d', name: 'wait 3d', kind: 'fixed-delay' }, state: 'active', reason: null })]);
+  expect((await owner.get('/customers/999999/journeys')).status).toBe(404);
   const timeline = (await owner.get(`/customers/${ids[0]}/timeline?kinds=journeys`)).body.data;
   expect(timeline[0]).toMatchObject({ kind: 'journey_entered', title: 'Entered a journey', detail: 'Welcome', journeyId: journey, enrollmentId: ada });
   const sent = (await owner.get(`/customers/${ids[0]}/timeline?kinds=sent`)).body.data;

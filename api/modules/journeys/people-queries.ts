@@ -7,10 +7,15 @@ export interface Run {
   readonly enteredAt: Date; readonly arrivedAt: Date; readonly dueAt: Date | null; readonly endedAt: Date | null; readonly goalAt: Date | null; readonly wakeEvent: string | null; readonly entryEventId: number | null;
 }
 
-export const RUNS = /* sql */ `
-select e.id, e.customer_id as customer, c.id as "customerId", c.email, c.first_name as "firstName", c.last_name as "lastName", e.version_no as version, e.cohort_id as "cohortId", e.node_id as node, e.visit, e.state, e.reason,
-  e.entered_at as "enteredAt", e.arrived_at as "arrivedAt", case when e.state = 'active' then e.due_at end as "dueAt", e.ended_at as "endedAt", e.goal_at as "goalAt", e.wake_event as "wakeEvent", e.entry_event_id as "entryEventId"
-from enrollment e left join customer c on c.id = e.customer_id`;
+const RUN = /* sql */ `e.id, e.customer_id as customer, c.id as "customerId", c.email, c.first_name as "firstName", c.last_name as "lastName", e.version_no as version, e.cohort_id as "cohortId", e.node_id as node, e.visit, e.state, e.reason,
+  e.entered_at as "enteredAt", e.arrived_at as "arrivedAt", case when e.state = 'active' then e.due_at end as "dueAt", e.ended_at as "endedAt", e.goal_at as "goalAt", e.wake_event as "wakeEvent", e.entry_event_id as "entryEventId"`;
+
+export const RUNS = `select ${RUN} from enrollment e left join customer c on c.id = e.customer_id`;
+
+/** $1 customer, $2 before this run, $3 limit. */
+export const RUNS_OF_CUSTOMER = /* sql */ `
+select ${RUN}, j.id::text as "journeyId", j.name as journey from enrollment e join customer c on c.id = e.customer_id join journey j on j.id = e.journey_id
+ where e.customer_id = $1 and e.id < $2 and not j.removing order by e.id desc limit $3`;
 
 export interface PathRow {
   readonly visit: number; readonly node: string; readonly port: string; readonly arrivedAt: Date; readonly leftAt: Date; readonly detail: Record<string, unknown> | null;

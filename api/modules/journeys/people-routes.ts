@@ -3,7 +3,7 @@ import { listQuery, listReply } from '../../http/cursor.ts';
 import { route, type Route } from '../../http/route.ts';
 import { dryRun, enroll, stepId, versionNo } from './input.ts';
 import { JobView } from './job-views.ts';
-import { EnrollmentRowView, enrollmentStates, EnrollmentView, exitReasons } from './people-views.ts';
+import { CustomerRunView, EnrollmentRowView, enrollmentStates, EnrollmentView, exitReasons } from './people-views.ts';
 import { DraftView, MovingView, VersionsView } from './views.ts';
 
 const params = z.strictObject({ id: z.uuid() });
@@ -32,6 +32,12 @@ export const journeyPeopleRoutes = [
   route({
     ...publishes, method: 'post', path: '/journeys/:id/enrollments/:eid/remove', summary: 'Ends her run.', params: enrollmentParams, reply: EnrollmentView,
     handle: ({ org, role, actor, params: { id, eid }, services }) => services.journeyPeople.remove(org, role, id, eid, actor.name),
+  }),
+
+  route({
+    method: 'get', path: '/customers/:id/journeys', capability: 'customers.view', scope: 'customers:read', tag: 'customers', summary: 'The journeys a customer is or was in, the newest first.',
+    params: z.strictObject({ id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) }), query: z.strictObject(listQuery), reply: listReply(CustomerRunView),
+    handle: ({ org, params: { id }, query, services }) => services.journeyPeople.ofCustomer(org, id, query),
   }),
 
   route({

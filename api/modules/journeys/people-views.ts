@@ -22,6 +22,12 @@ const enrollmentShape = {
 };
 export const EnrollmentRowView = z.object(enrollmentShape).meta({ id: 'EnrollmentRow' });
 
+/** A run as its customer's own page shows it. */
+export const CustomerRunView = z.object({
+  id: z.int(), journeyId: z.string(), journey: z.string(), version: z.int(), step, state: z.enum(enrollmentStates), reason: z.enum(exitReasons).nullable(),
+  enteredAt: z.string(), dueAt: z.string().nullable(), endedAt: z.string().nullable(), goalAt: z.string().nullable(),
+}).meta({ id: 'CustomerRun' });
+
 const mail = z.object({
   state: z.enum(['pending', 'sending', 'sent', 'failed', 'skipped', 'in_doubt']), reason: z.string().nullable(), reply: z.string().nullable(), connection: z.string().nullable(),
   sentAt: z.string().nullable(), deliveredAt: z.string().nullable(), openedAt: z.string().nullable(), clickedAt: z.string().nullable(), bouncedAt: z.string().nullable(), complainedAt: z.string().nullable(), unsubscribedAt: z.string().nullable(),

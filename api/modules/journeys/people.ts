@@ -11,8 +11,8 @@ import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { workflowIds } from '../../../workflows/contracts.ts';
 import { decodeCursor, toPage, type ListQuery } from '../../http/cursor.ts';
 import { customersWith } from '../../../infra/reports/recipients.ts';
-import { MESSAGES_OF, MOVE, PATH_OF, REMOVE, RUNS, WEBHOOKS_OF, type MessageRow, type PathRow, type Run, type WebhookRow } from './people-queries.ts';
-import type { EnrollmentRowView, enrollmentStates, EnrollmentView, exitReasons } from './people-views.ts';
+import { MESSAGES_OF, MOVE, PATH_OF, REMOVE, RUNS, RUNS_OF_CUSTOMER, WEBHOOKS_OF, type MessageRow, type PathRow, type Run, type WebhookRow } from './people-queries.ts';
+import type { CustomerRunView, EnrollmentRowView, enrollmentStates, EnrollmentView, exitReasons } from './people-views.ts';
 import type { JourneyReader } from './reader.ts';
 
 export interface PeopleQuery extends ListQuery {
@@ -87,6 +87,23 @@ export function createJourneyPeople({ tenants, gateway, clock, logger }: Pick<Co
         ? await sql.first<{ n: number }>(`select coalesce(sum(n), 0)::int as n from enrollment_count where journey_id = $1 and state <> 'goal' and ($2::text is null or node_id = $2) and ($3::text is null or state = $3) and ($4::text is null or reason = $4) and ($5::int is null or version_no = $5)`, filter)
         : await sql.first<{ n: number }>(`select count(*)::int as n from enrollment e where ${where}`, values);
       return { ...page, count: counted?.n ?? 0 };
+    }),
+
+    /** Runs of one customer, the newest first. @throws AppError `not_found` when there is no such customer */
+    ofCustomer: (orgId: string, customerId: number, query: ListQuery) => tenants.use(orgId, async (tenant) => {
+      const { sql } = tenant;
+      if ((await sql.first('select 1 as found from customer where id = $1', [customerId])) === undefined) throw notFound('customer');
+      const at = decodeCursor(query.cursor, z.tuple([z.int()]));
+      const rows = await sql.rows<Run & { journeyId: string; journey: string }>(RUNS_OF_CUSTOMER, [customerId, at?.[0] ?? Number.MAX_SAFE_INTEGER, query.limit + 1]);
+      const keyOf = (run: { readonly journeyId: string; readonly version: number }) => `${run.journeyId} ${run.version}`;
+      const known = new Map<string, Version>();
+      for (const row of rows) if (!known.has(keyOf(row))) known.set(keyOf(row), await versions.get(tenant, row.journeyId, row.version));
+      const page = toPage(rows, query.limit, (row) => [row.id], (row): z.input<typeof CustomerRunView> => {
+        const { id, version, step, state, reason, enteredAt, dueAt, endedAt, goalAt } = toRow(row, known.get(keyOf(row))!);
+        return { id, journeyId: row.journeyId, journey: row.journey, version, step, state, reason, enteredAt, dueAt, endedAt, goalAt };
+      });
+      if (query.count !== true) return page;
+      return { ...page, count: (await sql.first<{ n: number }>('select count(*)::int as n from enrollment where customer_id = $1', [customerId]))?.n ?? 0 };
     }),
 
     get: (orgId: string, role: Role, id: string, enrollmentId: number) => tenants.use(orgId, (tenant) => show(tenant, role, id, enrollmentId)),

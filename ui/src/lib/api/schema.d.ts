@@ -946,6 +946,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/customers/{id}/journeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The journeys a customer is or was in, the newest first. */
+        get: operations["getCustomersIdJourneys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/customers/{id}/segments": {
         parameters: {
             query?: never;
@@ -3518,6 +3535,24 @@ export interface components {
             response: string | null;
             firstAt: string;
             nextAt: string | null;
+        };
+        CustomerRun: {
+            id: number;
+            journeyId: string;
+            journey: string;
+            version: number;
+            step: {
+                id: string;
+                name: string;
+                kind: ("entry" | "send" | "update-field" | "add-to-list" | "remove-from-list" | "webhook" | "exit" | "field-condition" | "engagement-condition" | "segment-condition" | "event-condition" | "percentage-split" | "holdout" | "fixed-delay" | "wait-until-date" | "wait-for-event" | "time-window") | null;
+            };
+            /** @enum {string} */
+            state: "active" | "completed" | "exited";
+            reason: ("unsubscribed" | "bounced" | "complained" | "suppressed" | "goal" | "segment" | "removed" | "journey_archived" | "erased" | "error") | null;
+            enteredAt: string;
+            dueAt: string | null;
+            endedAt: string | null;
+            goalAt: string | null;
         };
         JourneyVersions: {
             data: components["schemas"]["JourneyVersion"][];
@@ -7823,6 +7858,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCustomersIdJourneys: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                count?: "true" | "false";
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["CustomerRun"][];
+                        nextCursor: string | null;
+                        count?: number;
+                    };
+                };
             };
             /** @description Refused or failed */
             default: {

@@ -103,6 +103,7 @@ export type TestResult = Reply<'/campaigns/{id}/test', 'post'>['results'][number
 export type Rendered = Reply<'/render', 'post'>;
 export type ContentProblem = Rendered['problems'][number];
 
+export type CustomerRun = Row<'/customers/{id}/journeys'>;
 export type JourneyRow = Row<'/journeys'>;
 export type Journey = Reply<'/journeys/{id}', 'get'>;
 /** What the person may do with a journey now. */

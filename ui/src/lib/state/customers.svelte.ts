@@ -1,5 +1,5 @@
 import { address, get, patch, post, remove } from '$lib/api/client.ts';
-import type { Body, Customer, CustomerFilter, Field, Page, PageQuery, TimelineEvent } from '$lib/api/types.ts';
+import type { Body, Customer, CustomerFilter, CustomerRun, Field, Page, PageQuery, TimelineEvent } from '$lib/api/types.ts';
 import { Action } from './action.svelte.ts';
 import { Resource, Rows } from './resource.svelte.ts';
 import { Pages } from './table.svelte.ts';
@@ -99,10 +99,12 @@ export class CustomerDetail extends Resource<Customer> {
   fields = new Resource(loadFields);
   segments: Resource<{ id: string; name: string }[]>;
   timeline: Rows<TimelineEvent, PageQuery & { kinds?: string }>;
+  journeys: Rows<CustomerRun>;
 
   constructor(readonly id: number) {
     super(() => get('/customers/{id}', { path: { id } }));
     this.segments = new Resource(() => get('/customers/{id}/segments', { path: { id } }).then((reply) => reply.data));
+    this.journeys = new Rows((query) => get('/customers/{id}/journeys', { path: { id }, query: { limit: 5, ...query } }));
     this.timeline = new Rows((query) => get('/customers/{id}/timeline', { path: { id }, query }));
   }
 

@@ -1,4 +1,4 @@
-import { bulk, customers, exports, fields, lists, membership, suppressed, timeline, uses, why } from './customers.ts';
+import { bulk, customers, exports, fields, lists, membership, runs, suppressed, timeline, uses, why } from './customers.ts';
 import { suppression } from './suppression.ts';
 import { suppressionUploads, uploads } from './uploads.ts';
 
@@ -6,6 +6,7 @@ export const audience = {
   customers,
   membership,
   suppressed,
+  runs,
   timeline,
   why,
   bulk,

@@ -82,6 +82,14 @@ export const why = {
   open: 'Open the campaign',
 };
 
+export const runs = {
+  title: 'Journeys',
+  none: 'In no journey so far.',
+  at: (step: string) => `Stands on “${step}”`,
+  left: (reason: string) => `Left: ${reason}`,
+  goal: 'goal reached',
+};
+
 export const timeline = {
   title: 'Timeline',
   kinds: 'Kinds of events',
