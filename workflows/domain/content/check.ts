@@ -34,7 +34,7 @@ export interface CheckContext {
 }
 
 /** What a mail may say of its sender. */
-const senderPaths = { campaign: ['organization.name', 'organization.address', 'campaign.name', 'now'], journey: ['organization.name', 'organization.address', 'journey.name', 'event.name', 'now'] } as const;
+const senderPaths = { campaign: ['organization.name', 'organization.address', 'campaign.name', 'now'], journey: ['organization.name', 'organization.address', 'journey.name', 'event.name', 'event.at', 'now'] } as const;
 
 /** HTML above this is cut off by Gmail, with the unsubscribe link. */
 const CLIPPED_ABOVE = 102 * 1_024;
