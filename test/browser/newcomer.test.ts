@@ -154,10 +154,10 @@ describe('a newcomer', () => {
   test('chooses a domain for the links, reads what to set, and is told what is not right yet', async () => {
     await page.goto(`${app.baseUrl}/settings?tab=domain`);
     await page.getByTestId('tracking-domain-state').getByText(/No domain of your own/).waitFor();
-    await page.getByLabel('Custom Tracking Domain').fill('shop');
+    await page.getByRole('textbox', { name: 'Custom Tracking Domain' }).fill('shop');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Expected a host like links.example.com, got “shop”.').first().waitFor();
-    await page.getByLabel('Custom Tracking Domain').fill('links.fermata.invalid');
+    await page.getByRole('textbox', { name: 'Custom Tracking Domain' }).fill('links.fermata.invalid');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('_fermata.links.fermata.invalid').waitFor();
     await clean();
