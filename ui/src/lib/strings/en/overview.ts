@@ -39,7 +39,7 @@ export const overviewText = {
     zone: (name: string) => `Days of ${name}`,
     compared: (from: string, to: string) => `compared with ${from} to ${to}`,
     totals: 'Totals', activity: 'Day by day', campaigns: 'Campaigns', campaignsHelp: 'Launched in this range, with all that became of them to this day.', noCampaigns: 'No campaign was launched in this range.',
-    journeys: 'Journeys', journeysHelp: 'Mail of the range; people and goal to this day.', noJourneys: 'No journey sent mail in this range.', people: (active: string, enrolled: string) => `${active} inside, ${enrolled} enrolled`,
+    journeys: 'Journeys', journey: 'Journey', journeysHelp: 'Their mail in this range; people and goal to this day.', noJourneys: 'No journey sent mail in this range.', people: (active: string, enrolled: string, goal: string | null) => [`${active} inside`, `${enrolled} enrolled`, ...(goal === null ? [] : [`goal ${goal}`])].join(', '),
     domains: 'Recipient domains', noDomains: 'Nothing was sent in this range.', connections: 'Connections', noConnections: 'No connection was used in this range.', nothing: 'Nothing was sent in this range. Choose other days.',
     collecting: 'Collecting…',
   },
