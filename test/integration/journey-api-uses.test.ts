@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { connect, customers, draftJourney, publishedJourney, publishNext, seat } from '../support/journey-api.ts';
-import { addTo, condition, enters, exit, graphOf, inSegment, send, update, wait } from '../support/journey-dsl.ts';
+import { addTo, condition, did, enters, exit, graphOf, inSegment, send, update, wait } from '../support/journey-dsl.ts';
 
 /** What journeys use cannot be deleted; what uses journeys knows them. */
 
@@ -58,6 +58,16 @@ test('the live version and earlier ones with people inside keep what they use; a
   expect([(await owner.delete(`/lists/${first}`)).status, (await owner.delete(`/lists/${second}`)).status]).toEqual([204, 409]);
   await owner.post(`/journeys/${id}/archive`, {});
   expect((await owner.delete(`/lists/${second}`)).status).toBe(204);
+});
+
+test('journeys that mention each other are saved and published side by side', async () => {
+  const [one, two] = [await publishedJourney(owner, 'One', graphOf(mail('hello'))), await publishedJourney(owner, 'Two', graphOf(mail('hello')))];
+  const asking = (journey: string) => graphOf(mail('hello'), condition(did('opened', { journey }), exit('end')));
+  for (let round = 0; round < 5; round += 1) {
+    await Promise.all([publishNext(owner, one, asking(two)), publishNext(owner, two, asking(one))]);
+  }
+  await owner.post(`/journeys/${one}/archive`, {});
+  expect((await owner.delete(`/journeys/${one}`)).body.detail).toContain('journey “Two”');
 });
 
 test('a list that a queued enrollment is to take in is kept', async () => {

@@ -51,7 +51,7 @@ export function createJourneyDraftService({ tenants, secrets, clock }: Pick<Cont
       }
       const saved = await tenant.sql.transaction(async (tx) => {
         const before = await tx.first<{ state: string; version: number; draft: Graph | null; live: Graph | null }>(
-          'select j.state, j.draft_version as version, j.draft, (select graph from journey_version v where v.journey_id = j.id and v.no = j.active_version) as live from journey j where j.id = $1 for update of j', [id]);
+          'select j.state, j.draft_version as version, j.draft, (select graph from journey_version v where v.journey_id = j.id and v.no = j.active_version) as live from journey j where j.id = $1 for no key update of j', [id]);
         if (before === undefined) throw notFound('journey');
         if (before.state === 'archived') throw new AppError('conflict', 'This journey is archived. Unarchive it to change it.');
         if (before.draft === null) throw new AppError('conflict', 'This draft was published or discarded meanwhile. Create a new one.');
@@ -71,7 +71,7 @@ export function createJourneyDraftService({ tenants, secrets, clock }: Pick<Cont
      */
     create: (orgId: string, id: string, { fromVersion, replace }: { readonly fromVersion?: number; readonly replace: boolean }) => tenants.use(orgId, async (tenant) => {
       await tenant.sql.transaction(async (tx) => {
-        await tx.run('select 1 from journey where id = $1 for update', [id]);
+        await tx.run('select 1 from journey where id = $1 for no key update', [id]);
         const journey = await reader.find(tx, id);
         const no = fromVersion ?? journey.activeVersion;
         if (journey.state === 'archived') throw new AppError('conflict', 'This journey is archived. Unarchive it to change it.');
@@ -87,7 +87,7 @@ export function createJourneyDraftService({ tenants, secrets, clock }: Pick<Cont
 
     /** @throws AppError `conflict` when the journey is nothing but its draft */
     discard: (orgId: string, id: string): Promise<void> => tenants.use(orgId, ({ sql }) => sql.transaction(async (tx) => {
-      await tx.run('select 1 from journey where id = $1 for update', [id]);
+      await tx.run('select 1 from journey where id = $1 for no key update', [id]);
       const journey = await reader.find(tx, id);
       if (!journey.hasDraft) throw new AppError('not_found', 'This journey has no draft.');
       if (journey.activeVersion === null) throw new AppError('conflict', 'This journey has no live version: its draft is all there is. Delete the journey instead.');

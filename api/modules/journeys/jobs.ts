@@ -112,7 +112,7 @@ export function createJourneyJobs({ tenants, gateway, clock }: Pick<Container, '
     /** Takes the last move back for those who have not left the step they were on. @throws AppError `conflict` when there is none, or it is under way */
     undo: (orgId: string, id: string, actor: string) => begin(orgId, id, async (tx) => {
       // Two who ask at once: the second finds it taken back.
-      await tx.run('select 1 from journey where id = $1 for update', [id]);
+      await tx.run('select 1 from journey where id = $1 for no key update', [id]);
       const { name, state } = await reader.find(tx, id);
       const migration = state === 'archived' ? null : await lastMigration(tx, id);
       if (migration === null) throw new AppError('conflict', 'There is no move of people to take back.');

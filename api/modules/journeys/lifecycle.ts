@@ -20,7 +20,7 @@ export function createJourneyLifecycle({ tenants, gateway }: Pick<Container, 'te
     async command(orgId: string, role: Role, id: string, move: JourneyCommand, actor: string) {
       const { view, hasWork } = await tenants.use(orgId, async ({ sql }) => {
         const hasWork = await sql.transaction(async (tx) => {
-          await tx.run('select 1 from journey where id = $1 for update', [id]);
+          await tx.run('select 1 from journey where id = $1 for no key update', [id]);
           const { state, name } = await reader.find(tx, id);
           const next = afterMove(state, move);
           if (next === undefined) throw new AppError('conflict', refuseMove(state, move));

@@ -40,7 +40,7 @@ export function createJourneyPublisher({ tenants, gateway, clock }: Pick<Contain
 
         const jobs = await sql.transaction(async (tx) => {
           // The version makes sure that what was checked is what is published.
-          const held = await tx.first<{ state: typeof found.state }>('select state from journey where id = $1 and draft is not null and draft_version = $2 for update', [id, draftVersion]);
+          const held = await tx.first<{ state: typeof found.state }>('select state from journey where id = $1 and draft is not null and draft_version = $2 for no key update', [id, draftVersion]);
           const state = held === undefined ? undefined : afterMove(held.state, 'publish');
           if (state === undefined) throw new AppError('conflict', 'The journey was changed while it was checked. Look at it and publish again.');
           const { no } = (await tx.first<{ no: number }>('select coalesce(max(no), 0) + 1 as no from journey_version where journey_id = $1', [id]))!;

@@ -12,7 +12,7 @@ export const DRAFT = 0;
  */
 export async function noteUses(tx: Sql, journeyId: string, versionNo: number, graph: Graph): Promise<void> {
   const mentions = mentionsOfGraph(graph);
-  // Whoever deletes locks the row before she looks for uses.
+  // Whoever deletes locks the row before she looks for uses. Two journeys that mention each other are saved side by side: a journey's own lock leaves its key alone.
   for (const table of ['list', 'segment', 'campaign', 'journey', 'connection'] as const) {
     await tx.run(`select 1 from ${table} where id = any($1::uuid[]) and id <> $2 order by id for key share`, [idsOf(mentions), journeyId]);
   }

@@ -5,7 +5,7 @@ import { kindOf } from './nodes/index.ts';
 export const KEPT_SECRET = '••••••••';
 
 /** Names of the secrets in a step's config: the server seals them and never shows them again. */
-export function secretFieldsOf(node: GraphNode): string[] {
+function secretFieldsOf(node: GraphNode): string[] {
   return kindOf(node).form.filter((field) => field.type === 'secret').map((field) => field.name);
 }
 
