@@ -13,6 +13,9 @@ export function startClock(): () => void {
 export const presentMs = (): number => now.at;
 
 const integer = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
+/** 48.2K: where there is no room for every digit. */
+export const compact = (value: number): string => short.format(value);
 export const count = (value: number | null | undefined): string => (value === null || value === undefined ? '–' : integer.format(value));
 export const plural = (value: number, one: string, many: string): string => `${count(value)} ${value === 1 ? one : many}`;
 export const percent = (value: number | null | undefined): string => (value === null || value === undefined ? '–' : `${value.toFixed(2)} %`);

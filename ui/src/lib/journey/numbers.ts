@@ -35,7 +35,7 @@ export function figuresOf(node: GraphNode, numbers: StepNumbers | undefined, rea
   if (node.kind !== 'send') return [...waiting, { key: 'passed', label: text.passed, value: passedOf(numbers) }, ...failures];
   const mail = numbers?.mail;
   const sent = mail?.sent ?? 0;
-  const rate = (key: 'opened' | 'clicked'): Figure => ({ key, label: sent === 0 ? text[key] : `${text[key]} ${share(mail?.[key] ?? 0, sent)}`, value: mail?.[key] ?? 0 });
+  const rate = (key: 'opened' | 'clicked'): Figure => ({ key, label: text[key], value: mail?.[key] ?? 0, ...noted(mail?.[key] ?? 0, sent) });
   return [...waiting, { key: 'sent', label: text.sent, value: sent }, ...(waits > 0 && failed > 0 ? [] : [rate('opened')]), ...(waits > 0 || failed > 0 ? [] : [rate('clicked')]), ...failures];
 }
 

@@ -23,6 +23,22 @@ export function liveNodes(graph: Graph): LiveNode[] {
 
 export const liveEdges = (graph: Graph): LiveEdge[] => graph.edges.map((edge) => ({ id: edgeId(edge), type: 'live', source: edge.from, sourceHandle: edge.port, target: edge.to }));
 
+/** A card is read at this size, not below. */
+const READABLE = 0.85;
+const MARGIN = 28;
+
+/** Where the picture begins: whole if it can be read then, else from its entry on, as wide as fits. */
+export function startOf(graph: Graph, { width, height }: { readonly width: number; readonly height: number }): { x: number; y: number; zoom: number } {
+  const boxes = graph.nodes.map((node) => ({ left: node.x, right: node.x + sizeOf(portsOf(node).length).width, top: node.y, bottom: node.y + LIVE_HEIGHT }));
+  const [left, right, top, bottom] = [Math.min(...boxes.map((box) => box.left)), Math.max(...boxes.map((box) => box.right)), Math.min(...boxes.map((box) => box.top)), Math.max(...boxes.map((box) => box.bottom))];
+  const fit = Math.min(1, (width - 2 * MARGIN) / (right - left), (height - 2 * MARGIN) / (bottom - top));
+  const zoom = Math.max(READABLE, fit);
+  const entry = graph.nodes.find(({ kind }) => kind === 'entry');
+  const isWide = (right - left) * zoom > width - 2 * MARGIN;
+  const middle = isWide && entry !== undefined ? entry.x + sizeOf(1).width / 2 : (left + right) / 2;
+  return { x: width / 2 - middle * zoom, y: fit >= READABLE ? height / 2 - ((top + bottom) / 2) * zoom : MARGIN - top * zoom, zoom };
+}
+
 export type Direction = 'up' | 'down' | 'left' | 'right';
 
 /** The step an arrow key leads to: along the ways up and down, to a neighbour on the same height left and right. */

@@ -8,7 +8,7 @@ export interface Seen { readonly label: string; readonly value: string }
 const isInstant = (value: string) => /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(value) && !Number.isNaN(Date.parse(value));
 
 function say(value: unknown): string {
-  if (value === null || value === undefined || value === '') return journeyText.path.nothingSeen;
+  if (value === null || value === undefined || value === '') return strings.common.no;
   if (typeof value === 'boolean') return value ? strings.common.yes : strings.common.no;
   if (typeof value === 'string') return isInstant(value) ? exact(value) : value;
   if (Array.isArray(value)) return value.map(say).join(', ');
@@ -28,5 +28,5 @@ export function seenOf(detail: Readonly<Record<string, unknown>> | null): Seen[]
   const others = Object.entries(rest).filter(([key]) => !(key === 'mode' && field !== undefined)).map(([key, each]) => ({ label: journeyText.path.details[key] ?? nameOf(key), value: say(each) }));
   if (field === undefined) return [...('value' in detail ? [{ label: nameOf('value'), value: say(value) }] : []), ...others];
   const mode = typeof rest['mode'] === 'string' ? (journeyText.path.modes[rest['mode']] ?? '') : '';
-  return [{ label: fieldName(field), value: [mode, rest['mode'] === 'clear' ? '' : say(value)].filter(Boolean).join(' ') }, ...others];
+  return [{ label: fieldName(field), value: [mode, rest['mode'] === 'clear' ? '' : value === null || value === '' ? journeyText.path.noValue : say(value)].filter(Boolean).join(' ') }, ...others];
 }

@@ -1,35 +1,34 @@
 import { ApiError, get } from '$lib/api/client.ts';
-import type { Field } from '$lib/api/types.ts';
+import type { Field, Reply } from '$lib/api/types.ts';
 import { subjectsOf, type Named, type Subject } from '$lib/segment/subjects.ts';
 import { mentionsOf, type Rule, type RuleContext } from '#domain/segment/ast.ts';
 import { nearestField } from '#domain/segment/check.ts';
 import { loadFields } from './customers.svelte.ts';
 
-type Kind = 'lists' | 'segments' | 'campaigns' | 'journeys';
-const kinds = ['lists', 'segments', 'campaigns', 'journeys'] as const;
+type Kind = 'lists' | 'segments' | 'campaigns';
+const kinds = ['lists', 'segments', 'campaigns'] as const;
 type Names = ReadonlyMap<string, string>;
+type JourneyChoice = Reply<'/segments/choices', 'get'>['journeys'][number];
 
 const PAGE = 200;
 const read: Record<Kind, (search?: string) => Promise<{ data: readonly Named[]; nextCursor: string | null }>> = {
   lists: (search) => get('/lists', { query: { limit: PAGE, ...(search ? { search } : {}) } }),
   segments: (search) => get('/segments', { query: { limit: PAGE, ...(search ? { search } : {}) } }),
   campaigns: (search) => get('/campaigns', { query: { limit: PAGE, ...(search ? { search } : {}) } }),
-  // What was never published has mailed nobody.
-  journeys: async (search) => { const page = await get('/journeys', { query: { limit: PAGE, ...(search ? { search } : {}) } }); return { ...page, data: page.data.filter(({ state, enrolled }) => state !== 'draft' || enrolled > 0) }; },
 };
 const readOne: Record<Kind, (id: string) => Promise<Named>> = {
   lists: (id) => get('/lists/{id}', { path: { id } }),
   segments: (id) => get('/segments/{id}', { path: { id } }),
   campaigns: (id) => get('/campaigns/{id}', { path: { id } }),
-  journeys: (id) => get('/journeys/{id}', { path: { id } }),
 };
 
 /** What conditions can be about, with names: the first 200 of each kind, more as one searches, and whatever a rule mentions. */
 export class Choices {
   fields = $state.raw<readonly Field[]>([]);
   customEvents = $state.raw<readonly string[]>([]);
-  #names = $state.raw<Record<Kind, Names>>({ lists: new Map(), segments: new Map(), campaigns: new Map(), journeys: new Map() });
-  #steps = $state.raw<ReadonlyMap<string, readonly Named[]>>(new Map());
+  /** Those that have mailed, with their send steps. */
+  journeys = $state.raw<readonly JourneyChoice[]>([]);
+  #names = $state.raw<Record<Kind, Names>>({ lists: new Map(), segments: new Map(), campaigns: new Map() });
   /** Kinds of which there are more than were read. */
   #partial = new Set<Kind>();
   ready = $state(false);
@@ -52,7 +51,7 @@ export class Choices {
     zone: 'UTC', now: 0,
     lists: { '': '…', ...Object.fromEntries(this.#names.lists) },
     segments: Object.fromEntries([['', '…'] as const, ...this.#names.segments].map(([id, name]) => [id, { name, rule: { op: 'and' as const, parts: [] } }])),
-    sources: Object.fromEntries((['campaign', 'journey'] as const).flatMap((kind) => [['', '…'] as const, ...this.#names[`${kind}s`]].map(([id, name]) => [id, { kind, name, mails: [] }]))),
+    sources: Object.fromEntries([...[['', '…'] as const, ...this.#names.campaigns].map(([id, name]) => [id, { kind: 'campaign' as const, name, mails: [] }] as const), ...this.journeys.map(({ id, name }) => [id, { kind: 'journey' as const, name, mails: [] }] as const)]),
     customEvents: Object.fromEntries(this.customEvents.map((name, no) => [name, no])),
   }));
 
@@ -61,6 +60,7 @@ export class Choices {
       const [fields, events] = await Promise.all([loadFields(), get('/segments/choices'), ...kinds.map((kind) => this.find(kind))]);
       this.fields = fields;
       this.customEvents = events.customEvents;
+      this.journeys = events.journeys;
       await this.#learn(rule);
       this.ready = true;
     } catch (cause) {
@@ -76,26 +76,18 @@ export class Choices {
     this.#add(kind, page.data);
   }
 
-  /** Send steps of a journey's live version, read when its filter is shown. */
-  stepsOf = (journey: string): readonly Named[] => this.#steps.get(journey) ?? [];
-  async findSteps(journey: string): Promise<void> {
-    if (journey === '' || this.#steps.has(journey)) return;
-    // One that is gone, or was taken back to a draft, has none to choose from; the whole journey still can be meant.
-    const steps = await get('/journeys/{id}/graph', { path: { id: journey } }).then(({ graph }) => graph.nodes.filter(({ kind }) => kind === 'send').map(({ id, name }) => ({ id, name })), () => []);
-    this.#steps = new Map([...this.#steps, [journey, steps]]);
-  }
-
   /** Names of what a rule mentions beyond the first ones. Whatever is gone stays nameless. */
   async #learn(rule: Rule): Promise<void> {
     const mentioned = mentionsOf(rule);
     const missing = kinds.flatMap((kind) => mentioned[kind].filter((id) => !this.#names[kind].has(id)).map((id) => ({ kind, id })));
     await Promise.all(missing.slice(0, PAGE).map(async ({ kind, id }) => {
-      const found = await readOne[kind](id).catch((cause: unknown) => {
-        if (cause instanceof ApiError && cause.status === 404) return null;
-        throw cause;
-      });
+      const found = await orGone(readOne[kind](id));
       if (found !== null) this.#add(kind, [found]);
     }));
+    // An archived journey is no choice any more, but a rule may still mean it.
+    const archived = mentioned.journeys.filter((id) => !this.journeys.some((journey) => journey.id === id)).slice(0, PAGE);
+    const found = await Promise.all(archived.map((id) => orGone(get('/journeys/{id}', { path: { id } }))));
+    this.journeys = [...this.journeys, ...found.flatMap((journey) => (journey === null ? [] : [{ id: journey.id, name: journey.name, steps: [] }]))];
   }
 
   #add(kind: Kind, found: readonly Named[]) {
@@ -104,3 +96,9 @@ export class Choices {
     this.#names = { ...this.#names, [kind]: names };
   }
 }
+
+/** null for what is not there any more. */
+const orGone = <T>(asked: Promise<T>): Promise<T | null> => asked.catch((cause: unknown) => {
+  if (cause instanceof ApiError && cause.status === 404) return null;
+  throw cause;
+});

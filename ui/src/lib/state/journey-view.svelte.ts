@@ -117,8 +117,11 @@ export class JourneyDetail extends Resource<Journey> {
     void this.picture.load();
     return published;
   });
-  /** What stands against publishing, and where the people inside stand. */
-  validate = new Action(() => post('/journeys/{id}/validate', { path: { id: this.id } }));
+  /** What stands against publishing, with the names of the draft's steps, and where the people inside stand. */
+  validate = new Action(async () => {
+    const [validation, draft] = await Promise.all([post('/journeys/{id}/validate', { path: { id: this.id } }), get('/journeys/{id}/draft', { path: { id: this.id } })]);
+    return { validation, names: new Map(draft.graph.nodes.map(({ id, name }) => [id, name])) };
+  });
   createDraft = new Action(() => post('/journeys/{id}/draft', { path: { id: this.id } }));
   discard = new Action(async () => {
     await remove('/journeys/{id}/draft', { path: { id: this.id } });

@@ -13,6 +13,7 @@ import Server from '@lucide/svelte/icons/server';
 import Settings from '@lucide/svelte/icons/settings';
 import Upload from '@lucide/svelte/icons/upload';
 import Users from '@lucide/svelte/icons/users';
+import Waypoints from '@lucide/svelte/icons/waypoints';
 import { strings } from '$lib/strings/en.ts';
 
 export interface Destination { href: string; label: string; icon: typeof Send; nested?: boolean }
@@ -21,6 +22,7 @@ export interface Destination { href: string; label: string; icon: typeof Send; n
 export const destinations: readonly Destination[] = [
   { href: '/', label: strings.shell.dashboard, icon: LayoutDashboard },
   { href: '/campaigns', label: strings.shell.campaigns, icon: Send },
+  { href: '/journeys', label: strings.shell.journeys, icon: Waypoints },
   { href: '/segments', label: strings.shell.segments, icon: Filter },
   { href: '/customers', label: strings.shell.customers, icon: Users },
   { href: '/customers/lists', label: strings.shell.lists, icon: ListIcon, nested: true },

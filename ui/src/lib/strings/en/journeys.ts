@@ -93,7 +93,6 @@ export const journeyText = {
 
   canvas: {
     label: 'Live canvas', loading: 'Loading the canvas', steps: 'Steps',
-    open: (name: string) => `Show ${name}`,
     waiting: 'waiting', passed: 'passed', enrolled: 'enrolled', sent: 'sent', opened: 'opened', clicked: 'clicked', failed: 'failed', skipped: 'skipped', completed: 'completed', overdue: 'overdue', bounced: 'bounced',
     of: (name: string) => `Steps of ${name}`,
     help: 'Tab and the arrow keys go from step to step, Enter shows its people.',
@@ -166,7 +165,7 @@ export const journeyText = {
     of: (who: string) => `Path of ${who}`, title: 'Path', entered: 'Entered', enteredBy: (event: string) => `Entered by “${event}”`, here: 'Is here now', due: (when: string) => `Goes on ${when}`, dueNow: 'Goes on now', overdue: 'Overdue: the time has come, but nothing has happened for more than a minute', held: 'Held until the journey is resumed',
     waitsFor: (event: string) => `Waits for ${event}`, ended: { completed: 'Completed the journey', exited: 'Exited early' } as Record<string, string>, goal: 'Reached the goal', stayed: (time: string) => `after ${time}`, atOnce: 'at once',
     facts: 'This run', version: 'Version', state: 'State', enrolledAt: 'Entered', endedAt: 'Ended', step: 'Step', goesOn: 'Goes on', customer: 'Open customer', erased: 'Erased customer',
-    nothingSeen: 'nothing', details: { sent: 'Mail sent', opened: 'Opened', clicked: 'Clicked', event: 'Event', at: 'When', until: 'Until', zone: 'Time zone', result: 'Result' } as Record<string, string>,
+    noValue: 'no value', wentOn: 'Went on', details: { sent: 'Mail sent', opened: 'Opened', clicked: 'Clicked', event: 'Event', at: 'When', until: 'Until', zone: 'Time zone', result: 'Result' } as Record<string, string>,
     modes: { set: 'set to', add: 'plus', subtract: 'minus', clear: 'cleared', template: 'set to', now: 'set to' } as Record<string, string>,
     mail: { pending: 'Mail waits to be sent', sending: 'Mail is being sent', sent: 'Mail sent', failed: 'Mail not sent', skipped: 'Mail skipped', in_doubt: 'Mail perhaps sent' } as Record<string, string>,
     mailTimes: { deliveredAt: 'Delivered', openedAt: 'Opened', clickedAt: 'Clicked', bouncedAt: 'Bounced', complainedAt: 'Complained', unsubscribedAt: 'Unsubscribed' }, over: (connection: string) => `over ${connection}`,
