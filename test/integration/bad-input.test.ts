@@ -286,7 +286,7 @@ describe('launching', () => {
       ['hangs up', () => listen((socket) => socket.end()), 'connect', /closed the connection.*check/],
       ['is no SMTP server', () => listen((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')), 'connect', /not an SMTP server/],
       ['has a name nobody knows', () => Promise.resolve(25), 'connect', /host was not found/],
-    ] as const)('testing a connection whose server %s tells the stage and the cause within 45 s', { timeout: 90_000 }, async ([what, port, stage, says]) => {
+    ] as const)('testing a connection whose server %s tells the stage and the cause within 45 s', { timeout: 90_000, concurrent: true }, async ([what, port, stage, says]) => {
       const id = await connect(`Server that ${what}`, await port());
       if (what === 'has a name nobody knows') await owner.patch(`/connections/${id}`, { host: 'nobody.invalid' });
       const startedAt = performance.now();
