@@ -18,6 +18,8 @@ export type IndexingActivities = ReturnType<typeof createIndexingActivities>;
 
 const POLL_MS = 200;
 const LINGER_MS = 3_000;
+/** An index that failed is asked again after this. */
+const AWAY_MS = 2_000;
 /** Longest stay of one activity; the workflow asks again while rows are left. */
 const STAY_MS = 60_000;
 /** Customers of one round: three bulk requests side by side. More is faster by a tenth and takes the process past 512 MB (bench import). */
@@ -45,7 +47,6 @@ interface SentRow extends SentRanges {
   readonly id: number;
 }
 
-/** What journeys wait for comes first: an import's customers before it in the outbox must not hold up an event. */
 const nextRows = (topics: string) => /* sql */ `
 select id, topic, ids, list from (
   select id, topic, ids, list, sum(cardinality(ids)) over (order by id) - cardinality(ids) as before from
@@ -66,67 +67,101 @@ export function createIndexingActivities({ tenants, gateway, logger }: Pick<Cont
   const versions = createVersions();
   return translating({
     /**
-     * Applies and deletes outbox rows until none came for 3 s, or a minute is over. Rows go when what
-     * they ask for is done; done twice it changes nothing, so an overlapping attempt is harmless.
+     * Applies and deletes outbox rows until none came for 3 s, or a minute is over. Rows go when what they ask for is done;
+     * done twice it changes nothing, so an overlapping attempt is harmless. What happened and whose documents changed are
+     * followed side by side: an index that is slow, away or busy with an import holds up no journey.
      */
     async drainOutbox(orgId: string): Promise<{ done: number; left: boolean }> {
       const context = Context.current();
-      const startedAt = performance.now();
       const journeys = createJourneyEngine({ gateway, logger }, attemptClock(), versions);
+      const startedAt = performance.now();
       let done = 0;
       let quietSince = startedAt;
-      let sentAt = startedAt;
-      while (performance.now() - startedAt < STAY_MS && !isStopping()) {
+      let isIndexing = true;
+      let isBroken = false;
+      const isQuiet = () => performance.now() - quietSince > LINGER_MS;
+      const isOver = () => isStopping() || isBroken || isQuiet() || performance.now() - startedAt > STAY_MS;
+      const alive = () => {
         context.heartbeat(done);
         context.cancellationSignal.throwIfAborted();
-        const taken = await tenants.use(orgId, (tenant) => drainRound(tenant, () => context.heartbeat(done), journeys));
+      };
+      const count = (taken: number) => {
         done += taken;
-        if (taken > 0) {
-          quietSince = performance.now();
-          if (quietSince - sentAt < SENT_WAITS_MS) continue;
+        if (taken > 0) quietSince = performance.now();
+        return taken;
+      };
+
+      const followHappenings = async () => {
+        try {
+          while (!isOver() || (isIndexing && !isStopping())) {
+            alive();
+            if (count(await tenants.use(orgId, (tenant) => applyHappenings(tenant, alive, journeys))) === 0) await sleep(POLL_MS);
+          }
+        } catch (error) {
+          isBroken = true;
+          throw error;
         }
-        const sent = await tenants.use(orgId, (tenant) => applySentRound(tenant, journeys));
-        sentAt = performance.now();
-        done += sent.taken;
-        if (sent.taken > 0) {
-          quietSince = sentAt;
-          if (sent.isFlowing && taken === 0) await sleep(SENT_PAUSE_MS);
+      };
+      const followChanges = async () => {
+        let sentAt = startedAt;
+        let hasFailed = false;
+        while (!isOver()) {
+          alive();
+          try {
+            const taken = count(await tenants.use(orgId, (tenant) => indexChanges(tenant, alive, journeys)));
+            if (taken > 0 && performance.now() - sentAt < SENT_WAITS_MS) continue;
+            const sent = await tenants.use(orgId, (tenant) => applySentRound(tenant, journeys));
+            sentAt = performance.now();
+            count(sent.taken);
+            if (taken + sent.taken === 0) await sleep(POLL_MS);
+            else if (sent.isFlowing && taken === 0) await sleep(SENT_PAUSE_MS);
+          } catch (error) {
+            context.cancellationSignal.throwIfAborted();
+            if (!hasFailed) logger.warn({ err: error, orgId }, 'changes of customers wait for the index; it is asked again');
+            hasFailed = true;
+            quietSince = performance.now();
+            await sleep(AWAY_MS);
+          }
         }
-        if (taken + sent.taken > 0) continue;
-        if (performance.now() - quietSince > LINGER_MS) return { done, left: false };
-        await sleep(POLL_MS);
-      }
-      return { done, left: true };
+      };
+      const [happened, changed] = await Promise.allSettled([followHappenings(), followChanges().finally(() => (isIndexing = false))]);
+      for (const followed of [happened, changed]) if (followed.status === 'rejected') throw followed.reason;
+      return { done, left: !isQuiet() };
     },
   });
 }
 
-/**
- * One round of everything but sent mail: first what happened, then whose documents changed, whose runs are ended before they
- * are indexed.
- * @returns the number of rows that are gone
- */
+/** One round of everything but sent mail, for whoever does not follow. @returns the number of rows that are gone */
 export async function drainRound(tenant: Tenant, alive: () => void, journeys: JourneyEngine = silentJourneyEngine()): Promise<number> {
-  const happenings = await tenant.sql.rows<OutboxRow>(NEXT_HAPPENINGS, [ROUND_IDS]);
-  const events = happenings.filter((row) => row.topic === 'event');
+  return (await applyHappenings(tenant, alive, journeys)) + (await indexChanges(tenant, alive, journeys));
+}
+
+/** What happened and who was added to lists. @returns the number of rows that are gone */
+async function applyHappenings(tenant: Tenant, alive: () => void, journeys: JourneyEngine): Promise<number> {
+  const rows = await tenant.sql.rows<OutboxRow>(NEXT_HAPPENINGS, [ROUND_IDS]);
+  const events = rows.filter((row) => row.topic === 'event');
   if (events.length > 0) await applyEvents(tenant, events, journeys);
-  for (const [list, rows] of Map.groupBy(happenings.filter((row) => row.topic === 'list_added'), (row) => row.list ?? '')) {
+  for (const [list, added] of Map.groupBy(rows.filter((row) => row.topic === 'list_added'), (row) => row.list ?? '')) {
     alive();
-    await applyAdditions(tenant, list, rows, journeys);
+    await applyAdditions(tenant, list, added, journeys);
   }
+  return rows.length;
+}
+
+/** Whose documents changed; runs of those who get no mail any more end before that is searchable. @returns the number of rows that are gone */
+async function indexChanges(tenant: Tenant, alive: () => void, journeys: JourneyEngine): Promise<number> {
   const changes = await tenant.sql.rows<OutboxRow>(NEXT_CHANGES, [ROUND_IDS]);
-  if (changes.length > 0) {
-    const ids = changes.flatMap((row) => row.ids);
-    await settled(tenant.sql, (tx) => reactToChanges({ tx, now: journeys.now() }, ids));
-    const refusedBefore = await tenant.sql.first<{ at: string }>('select max(failed_at)::text as at from index_failure having count(*) > 0');
-    const failures = await indexCustomers(tenant, ids, { onProgress: alive });
-    await tenant.sql.transaction(async (tx) => {
-      if (refusedBefore !== undefined) await tx.run('delete from index_failure where customer_id = any($1) and failed_at <= $2', [ids, refusedBefore.at]);
-      await keepFailures(tx, failures);
-      await tx.run('delete from outbox where id = any($1)', [changes.map((row) => row.id)]);
-    });
-  }
-  return happenings.length + changes.length;
+  if (changes.length === 0) return 0;
+  const ids = changes.flatMap((row) => row.ids);
+  await settled(tenant.sql, (tx) => reactToChanges({ tx, now: journeys.now() }, ids));
+  const refusedBefore = await tenant.sql.first<{ at: string }>('select max(failed_at)::text as at from index_failure having count(*) > 0');
+  const failures = await indexCustomers(tenant, ids, { onProgress: alive });
+  await tenant.sql.transaction(async (tx) => {
+    if (refusedBefore !== undefined) await tx.run('delete from index_failure where customer_id = any($1) and failed_at <= $2', [ids, refusedBefore.at]);
+    await keepFailures(tx, failures);
+    await tx.run('delete from outbox where id = any($1)', [changes.map((row) => row.id)]);
+  });
+  return changes.length;
 }
 
 /** Lets who was added to a list into journeys and deletes the rows that said so; those another attempt applied are gone. */

@@ -67,7 +67,7 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
             await removeLeftAddressFiles(sql, config, org.id);
             await expireSignUps(sql);
             await closeDoubts(sql);
-            await sql.run("delete from journey_refusal where at < now() - interval '30 days'");
+            await sql.run(OLD_REFUSALS);
             await sql.run(OLD_EVENT_KEYS);
           });
           await tenants.use(org.id, ({ sql }) => removeOldFiles(sql, config, org.id));
@@ -88,6 +88,9 @@ export function createSweepActivities({ tenants, gateway, logger, config }: Pick
 }
 
 const SEGMENTS_DUE = `select 1 as found from journey_segment s join journey j on j.id = s.journey_id and j.state = 'published' where s.checked_at < now() - interval '${SEGMENTS_EVERY}' limit 1`;
+
+/** A trigger that fires all day refuses thousands; the newest 20 are shown. */
+const OLD_REFUSALS = `delete from journey_refusal where at < now() - interval '30 days' or id in (select id from (select id, row_number() over (partition by journey_id order by id desc) as n from journey_refusal) newest where n > 100)`;
 
 // At most what 1,000 events a second bring in three minutes: a sweep a minute keeps up.
 const OLD_EVENT_KEYS = `delete from event_key where hash = any(array(select hash from event_key where received_at < now() - interval '7 days' limit 200000))`;
