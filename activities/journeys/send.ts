@@ -2,7 +2,7 @@ import { AppError } from '#domain/shared/errors.ts';
 import type { SendEngine } from '../../infra/mail/engine.ts';
 import { messageStates } from '../../infra/mail/ledger.ts';
 import type { RangeStop } from '../../infra/mail/range-run.ts';
-import { dropLane, placeMessages, readMessages, readStepLedger, takeLane, withdrawLeft, type Message, type StepLedger } from '../../infra/journeys/messages.ts';
+import { dropLane, placeMessages, readMessages, readStepLedger, takeLane, waitingCohorts, withdrawLeft, type Message, type StepLedger } from '../../infra/journeys/messages.ts';
 import type { Outcome, Scene, VisitWork } from './cohort.ts';
 import type { Lines } from './lines.ts';
 
@@ -11,6 +11,8 @@ const TRY_AGAIN_MS = 30_000;
 /** What another attempt has in hand, or a clock that is ahead of the database's: looked at again soon. */
 const SOON_MS = 2_000;
 const LONGEST_REPLY = 300;
+/** Of a thousand cohorts that wait for the same limit one asks every tenth of a second, rather than all at the same moment. */
+const APART_MS = 100;
 
 /** How sending ended for those who are left. */
 interface Ended {
@@ -26,7 +28,9 @@ interface Ended {
 export function sendVisit(engine: SendEngine, lines: Lines): VisitWork {
   let ledger: StepLedger | undefined;
   return {
-    async begin({ tenant, input }) {
+    async begin(scene) {
+      const { tenant, input, journey, node } = scene;
+      if (journey.problemStep === node.id) await clearProblemOfNobody(scene);
       ledger = await readStepLedger(tenant.sql, input, input.versionNo);
       if (ledger === undefined || ledger.lane === null) return;
       await withdrawLeft(tenant.sql, input, ledger);
@@ -48,9 +52,10 @@ export function sendVisit(engine: SendEngine, lines: Lines): VisitWork {
       if (unsent.length > 0) await dropLane(sql, input, mailNo);
       if (ended.problem !== null) await noteProblem(scene, ended.problem);
       else if (scene.journey.problemStep === node.id) await clearProblem(scene);
+      const limited = ended.stop?.kind === 'limit' ? ended.stop.until + (await waitingCohorts(sql, mailNo)) * Math.random() * APART_MS : null;
       const outcomes = new Map<number, Outcome>();
       for (const message of messages) {
-        const outcome = outcomeOf(message, ended, scene.now());
+        const outcome = outcomeOf(message, ended, limited, scene.now());
         if (outcome !== null) outcomes.set(message.enrollmentId, outcome);
       }
       return { outcomes, paused: ended.stop?.kind === 'closed' };
@@ -82,8 +87,8 @@ async function sendThem(scene: Scene, mailNo: number, ordinals: readonly number[
   }
 }
 
-/** @returns null for whoever stays due as she is: another worker goes on at once */
-function outcomeOf(message: Message, { stop, problem }: Ended, now: number): Outcome | null {
+/** @param limited when to come back after a limit, epoch ms @returns null for whoever stays due as she is: another worker goes on at once */
+function outcomeOf(message: Message, { stop, problem }: Ended, limited: number | null, now: number): Outcome | null {
   const { state, reason, reply } = message;
   const words = reply === null || reply === '' ? {} : { reply: reply.slice(0, LONGEST_REPLY) };
   const why = reason === null ? {} : { reason };
@@ -96,13 +101,19 @@ function outcomeOf(message: Message, { stop, problem }: Ended, now: number): Out
   const later = (until: number): Outcome => ({ kind: 'rest', until: Math.max(Math.ceil(until), now + 1_000) });
   if (message.retryAt !== null) return later(message.retryAt);
   if (problem !== null) return later(now + TRY_AGAIN_MS);
-  if (stop?.kind === 'limit') return later(stop.until);
+  if (limited !== null) return later(limited);
   if (stop?.kind === 'draining' || stop?.kind === 'closed') return null;
   return later(now + SOON_MS);
 }
 
 async function noteProblem({ tenant: { sql }, input }: Scene, problem: string): Promise<void> {
   await sql.run('update journey set problem = $2, problem_step = $3 where id = $1 and (problem, problem_step) is distinct from ($2, $3)', [input.journeyId, problem, input.node]);
+}
+
+/** Whom it held has left: there is nobody by whom it would show that it works again. */
+async function clearProblemOfNobody({ tenant: { sql }, input }: Scene): Promise<void> {
+  await sql.run(
+    `update journey set problem = null, problem_step = null where id = $1 and problem_step = $2 and not exists (select from enrollment where journey_id = $1 and node_id = $2 and state = 'active')`, [input.journeyId, input.node]);
 }
 
 async function clearProblem({ tenant: { sql }, input }: Scene): Promise<void> {

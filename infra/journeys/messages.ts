@@ -100,6 +100,11 @@ delete from lane l where l.mail_no = $1 and l.cohort_id = $2 and not exists (
   select from message m join enrollment e on e.id = m.enrollment_id
    where m.mail_no = $1 and m.ordinal between l.first_ordinal and l.last_ordinal and m.state in (0, 1) and e.cohort_id = $2)`);
 
+/** How many cohorts have something unfinished on a mail. */
+export async function waitingCohorts(sql: Pick<Sql, 'first'>, mailNo: number): Promise<number> {
+  return (await sql.first<{ n: number }>('select count(*)::int as n from lane where mail_no = $1', [mailNo]))?.n ?? 0;
+}
+
 /** Skips what is still pending for those who left the step: by their goal, by a person's hand, because the journey was archived. */
 export async function withdrawLeft(sql: Sql, place: Place, { mailNo, lane }: StepLedger): Promise<void> {
   if (lane === null) return;

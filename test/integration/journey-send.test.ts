@@ -139,6 +139,27 @@ test('a broken connection holds people and flags the journey; when it works agai
   await server.close();
 }, 240_000);
 
+test('a disabled connection holds people and says so; who is taken away frees the journey of its flag, the others go on once it is enabled', async () => {
+  const disabled = await addConnection(organization, { port: sink.port });
+  await use('update connection set enabled = false where id = $1', [disabled]);
+  const journey = await publish(organization, disabled, send('off'));
+  const [first] = await enrollAll(journey, await customers(organization, ['ok.off1@example.com']));
+  const problem = () => use<{ problem: string | null }>('select problem from journey where id = $1', [journey.id]).then((rows) => rows[0]!.problem);
+  await expect.poll(problem, { timeout: 30_000 }).toMatch(/is disabled/);
+  await use(`update enrollment set state = 'exited', reason = 'removed', due_at = null, ended_at = now() where journey_id = $1`, [journey.id]);
+  await organization.container.gateway.wakeCohort(first!, ['off']);
+  await expect.poll(problem, { timeout: 30_000 }).toBeNull();
+
+  const [second] = await enrollAll(journey, await customers(organization, ['ok.off2@example.com']));
+  await expect.poll(problem, { timeout: 30_000 }).toMatch(/is disabled/);
+  await use('update connection set enabled = true where id = $1', [disabled]);
+  await use(`update enrollment set due_at = now() where journey_id = $1 and state = 'active'`, [journey.id]);
+  await organization.container.gateway.wakeCohort(second!, ['off']);
+  await untilOver(journey, 30_000);
+  expect((await sentBy(journey)).map((row) => row.recipient)).toEqual(['ok.off2@example.com']);
+  expect(await problem()).toBeNull();
+}, 90_000);
+
 test('the backup connection takes over', async () => {
   const refusing = await startSmtpSink({ rules: { sender: '550' } });
   const primary = await addConnection(organization, { port: refusing.port });
