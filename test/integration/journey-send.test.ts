@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { prepareJourneyMails } from '../../infra/journeys/mails.ts';
 import { createTrackingIds } from '../../infra/mail/tracking-id.ts';
 import { addConnection, peopleOf } from '../support/fault-campaign.ts';
 import { send, update } from '../support/journey-dsl.ts';
@@ -170,6 +171,32 @@ test('the backup connection takes over', async () => {
   expect(await sentBy(journey)).toHaveLength(20);
   expect(await standings(journey)).toEqual({ 'completed backed': 20 });
   await refusing.close();
+}, 90_000);
+
+test('whoever is moved to a newer version while her mail waits, or was just sent, gets it once', async () => {
+  const limited = await addConnection(organization, { port: sink.port, limits: { hour: 1 } });
+  const journey = await publish(organization, limited, send('moved'));
+  const ids = await customers(organization, peopleOf({ ok: 3 }, 'moved'));
+  await enrollAll(journey, ids);
+  await expect.poll(() => activeIn(journey), { timeout: 30_000 }).toBe(2);
+  const mailNo = journey.mails.get('moved')!;
+  // Of the two who wait one was sent to in the very moment before: she stands there still.
+  const [pending, sent] = (await use<{ id: number }>(`select id from enrollment where journey_id = $1 and state = 'active' order by id`, [journey.id])) as [{ id: number }, { id: number }];
+  await use(`update message set state = 2, attempt = 1, ended_at = now() where enrollment_id = $1`, [sent.id]);
+  await use(`update connection set limits = '{}', version = version + 1 where id = $1`, [limited]);
+  const cohortId = await organization.container.tenants.use(organization.orgId, (tenant) => tenant.sql.transaction(async (tx) => {
+    await tx.run(`insert into journey_version (journey_id, no, graph, published_by) select journey_id, 2, graph, 'test' from journey_version where journey_id = $1`, [journey.id]);
+    await prepareJourneyMails(tenant, tx, journey.id, 2, journey.graph);
+    const cohort = await tx.first<{ id: number }>('insert into cohort (journey_id, version_no, size) values ($1, 2, 2) returning id', [journey.id]);
+    await tx.run(`update enrollment set version_no = 2, cohort_id = $2, due_at = now() where journey_id = $1 and state = 'active'`, [journey.id, cohort!.id]);
+    return cohort!.id;
+  }));
+  await organization.container.gateway.startCohort({ orgId: organization.orgId, journeyId: journey.id, versionNo: 2, cohortId });
+  await untilOver(journey, 30_000);
+  expect(new Set((await sentBy(journey)).map((row) => row.recipient)).size).toBe(2);
+  expect(await sentBy(journey)).toHaveLength(2);
+  const messages = await use<{ id: number; states: string[] }>(`select enrollment_id as id, array_agg(case when mail_no = $2 then 'old ' else 'new ' end || state order by mail_no) as states from message where enrollment_id = any($1) group by 1`, [[pending.id, sent.id], mailNo]);
+  expect(Object.fromEntries(messages.map((row) => [row.id, row.states]))).toEqual({ [pending.id]: ['old 4', 'new 2'], [sent.id]: ['old 2'] });
 }, 90_000);
 
 test('the frequency cap skips and she goes on', async () => {
