@@ -37,7 +37,8 @@ const organization = await createTestOrganization();
 const { container, orgId } = organization;
 const { sql } = await container.tenants.use(orgId, async (tenant) => tenant);
 const connectionId = await addConnection(organization, { port: sink.port, parallel: 96 });
-const workers = await Promise.all([startWorker(), startWorker()]);
+const worker = () => startWorker({ FERMATA_ALLOW_PRIVATE_SMTP: 'true' });
+const workers = await Promise.all([worker(), worker()]);
 
 const result: Record<string, unknown> = {};
 if (options.only.includes('bulk')) result['bulk'] = await bulk(Number(options.customers));
@@ -137,7 +138,7 @@ async function waiting(count: number, woken: number): Promise<object> {
   await sql.run(
     `with happened as (
        insert into event (type, customer_id, occurred_at, source, detail)
-       select 'custom', customer_id, now(), 'api', '{"name": "order_placed", "properties": {}}' from enrollment where journey_id = $1 and state = 'active' and customer_id % ($2 / $3) = 0 limit $3 returning id),
+       select 'custom', customer_id, now(), 'api', '{"name": "order_placed", "properties": {}}' from enrollment where journey_id = $1 and state = 'active' and customer_id % ($2::int / $3::int) = 0 limit $3 returning id),
      numbered as (select id, row_number() over () / 500 as block from happened)
      insert into outbox (topic, ids) select 'event', array_agg(id) from numbered group by block`, [journey.id, count, woken]);
   container.gateway.nudgeOutbox(orgId);
