@@ -26,7 +26,7 @@ describe('drawing a journey', () => {
   const clean = async () => expect(await seriousFindings(page)).toEqual([]);
   const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true });
   const palette = (name: string) => page.getByRole('navigation', { name: 'Steps' }).getByRole('button', { name, exact: true });
-  const card = (name: string) => page.locator('.svelte-flow__node', { has: page.locator('.step-card', { hasText: name }) });
+  const card = (name: string) => page.locator('.svelte-flow__node', { has: page.locator('.step-card .font-medium', { hasText: new RegExp(`^${name}$`) }) });
   const panel = () => page.getByRole('region', { name: 'Settings of the step' });
   const saved = () => page.locator('[data-testid=save-state][data-state=saved]').first().waitFor();
   const said = (words: string) => expect.poll(() => page.getByTestId('announcement').textContent()).toContain(words);

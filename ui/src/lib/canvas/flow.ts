@@ -10,7 +10,7 @@ export type FlowEdge = Edge<Record<string, never>, 'way'>;
 const [top, bottom] = ['top' as Position, 'bottom' as Position];
 
 /** In the library's own spelling, which it would otherwise take away again. */
-const reachable = { tabIndex: -1 } as { tabindex: number };
+const reachable: object = { tabIndex: -1 };
 
 function made(step: GraphNode, selected: boolean): FlowNode {
   const ports = portsOf(step);

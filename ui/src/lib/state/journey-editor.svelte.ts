@@ -87,15 +87,12 @@ export class JourneyEditor {
 
   async load(): Promise<void> {
     this.loadError = null;
-    try {
-      const [draft] = await Promise.all([get('/journeys/{id}/draft', { path: { id: this.id } }), this.journey.load()]);
-      this.isMissing = false;
-      this.#take(draft);
-      void this.choices.load(draft.graph, draft.names);
-    } catch (cause) {
-      const error = toApiError(cause);
-      if (error.status === 404 && this.journey.value) this.isMissing = true;
-      else this.loadError = error;
+    const [asked] = await Promise.allSettled([get('/journeys/{id}/draft', { path: { id: this.id } }), this.journey.load()]);
+    this.isMissing = asked.status === 'rejected' && toApiError(asked.reason).status === 404 && this.journey.value !== null;
+    if (asked.status === 'rejected') this.loadError = this.isMissing ? null : toApiError(asked.reason);
+    else {
+      this.#take(asked.value);
+      void this.choices.load(asked.value.graph, asked.value.names);
     }
   }
   stop = (): void => { clearTimeout(this.#retry); this.dryRun.stop(); };

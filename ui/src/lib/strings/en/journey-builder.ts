@@ -69,7 +69,7 @@ export const builder = {
   dry: {
     title: 'Dry run', text: 'Walks this draft with real people. Nothing is sent and nothing is changed.',
     who: 'Who', kinds: { days: 'Would have entered', list: 'A list', segment: 'A segment' } as Record<string, string>, days: 'In the last', daysUnit: 'days', daysHelp: '1 to 90.',
-    rates: 'Assumed rates', ratesHelp: 'Mails that were not sent are taken as opened and clicked as often as yours of the last 90 days.', ratesGiven: 'As you set them.', opened: 'Opened', clicked: 'Clicked', ownRates: 'Use our own rates',
+    rates: 'Assumed rates', ratesHelp: 'Mails that were not sent are taken as opened and clicked as often as yours of the last 90 days.', ratesGiven: 'As you set them.', ratesTypical: 'You sent nothing in the last 90 days to go by: these are typical.', suppressed: (size: number) => `${people(size)} more ${size === 1 ? 'gets' : 'get'} no mail and would not enter.`, opened: 'Opened', clicked: 'Clicked', ownRates: 'Use our own rates',
     run: 'Run', again: 'Run again', running: 'Walking…', walked: (done: string, total: string) => `${done} of ${total}`,
     stale: 'The draft has changed since. Run it again.', nobody: 'Nobody would have entered.', failed: 'The dry run could not be finished.',
     people: 'People', completed: 'Completed', active: 'Still inside', exited: 'Exited early', mails: 'Mails a day', mailsTotal: (size: number) => plural(size, 'mail', 'mails'), day: 'Day', exits: 'Exits',
