@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import '../support/own-installation.ts';
 import { singleDelivery } from '#domain/campaign/delivery.ts';
 import type { Sql } from '../../infra/db/sql.ts';
 import { createLaunchedCampaign } from '../support/campaign.ts';
