@@ -63,6 +63,8 @@ async function apply({ org }: Tenant, tx: Transaction, outboxIds: readonly numbe
   await settleDoubts(tx, [...messages.values()]);
   await writeTallies(tx, tallies);
 
+  // Held in the order of their ids before anything is kept of them: nobody is erased between.
+  await tx.rows('select 1 from customer where id in (select customer_id from event where id = any($1)) order by id for key share', [ids]);
   const changed = await keepActivity(tx, ids, new Set(events.map((event) => event.kind)));
   for (const [key, { clicks }] of recanted) changed.push(...(await recantClicks(tx, messages.get(key)!, clicks.length)));
   if (changed.length > 0) await tx.run(`insert into outbox (topic, ids) values ('customer', $1)`, [[...new Set(changed)]]);
