@@ -7,7 +7,6 @@ import { COMPLETE, holdJob, noteBatch, setTotal, workIn, type JobWork, type Prog
 
 interface Inside {
   readonly id: number;
-  readonly customerId: number;
   readonly versionNo: number;
   readonly cohortId: number;
   readonly node: string;
@@ -16,7 +15,8 @@ interface Inside {
   readonly isSending: boolean;
 }
 
-const INSIDE = /* sql */ `e.id, e.customer_id as "customerId", e.version_no as "versionNo", e.cohort_id as "cohortId", e.node_id as node, e.visit,
+// Read once their rows are held: who places a mail holds them, too, so that it is seen.
+const INSIDE = /* sql */ `e.id, e.version_no as "versionNo", e.cohort_id as "cohortId", e.node_id as node, e.visit,
   exists (select from message m where m.customer_id = e.customer_id and m.enrollment_id = e.id and m.visit = e.visit) as "isSending"`;
 
 /** Moves whoever stands on a step that the newer version has, too: step, due time and path stay. Others finish on their version. */
@@ -25,7 +25,8 @@ export async function migrateJob(work: JobWork<'migrate'>): Promise<Progress> {
   const others = `e.journey_id = $1 and e.state = 'active' and e.version_no <> $2 and ($3::int is null or e.version_no = $3)`;
   return inBatches(work, {
     count: (tx) => tx.first<{ n: number }>(`select count(*)::int as n from enrollment e where ${others}`, [work.journeyId, to, from]),
-    take: (tx, cursor) => tx.rows<Inside>(`select ${INSIDE} from enrollment e where ${others} and e.id > $4 order by e.id limit $5 for update of e`, [work.journeyId, to, from, cursor, COHORT_SIZE]),
+    hold: (tx, cursor) => tx.rows<{ id: number }>(`select e.id from enrollment e where ${others} and e.id > $4 order by e.id limit $5 for update of e`, [work.journeyId, to, from, cursor, COHORT_SIZE]),
+    read: (tx, ids) => tx.rows<Inside>(`select ${INSIDE} from enrollment e where e.id = any($1) order by e.id`, [ids]),
     async act(tx, people) {
       const { versions, org } = workIn(work, tx);
       const kindsOf = async (no: number) => new Map((await versions.get({ org, sql: tx }, work.journeyId, no)).graph.nodes.map((node) => [node.id, node.kind]));
@@ -48,9 +49,10 @@ export async function undoJob(work: JobWork<'undo'>): Promise<Progress> {
   const migrated = work.options.jobId;
   return inBatches(work, {
     count: (tx) => tx.first<{ n: number }>('select count(*)::int as n from journey_migration where job_id = $1', [migrated]),
-    take: (tx, cursor) => tx.rows<Returning>(
-      `select ${INSIDE}, m.from_version as "fromVersion", e.state = 'active' and e.visit = m.visit as "isThere"
-         from journey_migration m join enrollment e on e.id = m.enrollment_id where m.job_id = $1 and m.enrollment_id > $2 order by e.id limit $3 for update of e`, [migrated, cursor, COHORT_SIZE]),
+    hold: (tx, cursor) => tx.rows<{ id: number }>(
+      'select e.id from journey_migration m join enrollment e on e.id = m.enrollment_id where m.job_id = $1 and m.enrollment_id > $2 order by e.id limit $3 for update of e', [migrated, cursor, COHORT_SIZE]),
+    read: (tx, ids) => tx.rows<Returning>(
+      `select ${INSIDE}, m.from_version as "fromVersion", e.state = 'active' and e.visit = m.visit as "isThere" from journey_migration m join enrollment e on e.id = m.enrollment_id where e.id = any($1) order by e.id`, [ids]),
     async act(tx, people) {
       const returning = people.filter(({ isThere, isSending }) => isThere && !isSending);
       const cohorts: CohortRef[] = [];
@@ -68,21 +70,23 @@ interface Returning extends Inside {
 
 interface Batches<P extends Inside> {
   count(tx: Transaction): Promise<{ readonly n: number } | undefined>;
-  /** People after a cursor, held in the order of their ids. */
-  take(tx: Transaction, cursor: number): Promise<P[]>;
+  /** The next runs after a cursor, held in the order of their ids. */
+  hold(tx: Transaction, cursor: number): Promise<{ readonly id: number }[]>;
+  read(tx: Transaction, ids: readonly number[]): Promise<P[]>;
   act(tx: Transaction, people: readonly P[]): Promise<{ readonly cohorts: readonly CohortRef[]; readonly moved: number }>;
 }
 
-async function inBatches<P extends Inside>(work: JobWork<'migrate'> | JobWork<'undo'>, { count, take, act }: Batches<P>): Promise<Progress> {
+async function inBatches<P extends Inside>(work: JobWork<'migrate'> | JobWork<'undo'>, { count, hold, read, act }: Batches<P>): Promise<Progress> {
   for (;;) {
     work.goOn();
     const cohorts = await settled(work.tenant.sql, async (tx) => {
       const job = await holdJob(tx, work.jobId);
       if (job.total === null) await setTotal(tx, work.jobId, (await count(tx))?.n ?? 0);
-      const people = await take(tx, job.cursor);
-      if (people.length === 0) return null;
+      const held = await hold(tx, job.cursor);
+      if (held.length === 0) return null;
+      const people = await read(tx, held.map((row) => row.id));
       const { cohorts, moved } = await act(tx, people);
-      await noteBatch(tx, work.jobId, job, { cursor: people.at(-1)!.id, done: people.length, counts: { moved, stayed: people.length - moved } });
+      await noteBatch(tx, work.jobId, job, { cursor: held.at(-1)!.id, done: held.length, counts: { moved, stayed: held.length - moved } });
       return cohorts;
     });
     if (cohorts === null) return COMPLETE;
