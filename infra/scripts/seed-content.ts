@@ -51,3 +51,9 @@ Taste it first: https://harbour.example/november
 
 Unsubscribe: {{unsubscribe_url}}
 `;
+
+/** A number in [0, 1) that is the same at every run. */
+export function seeded(index: number, salt: number): number {
+  const x = Math.sin(index * 12.9898 + salt * 78.233) * 43_758.5453;
+  return x - Math.floor(x);
+}

@@ -5,13 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { simpleParser } from 'mailparser';
 import { readConfig } from '../config.ts';
 import { createContainer } from '../container.ts';
-import { demoCsv, demoHtml, demoText } from './seed-content.ts';
+import { demoCsv, demoHtml, demoText, seeded } from './seed-content.ts';
+import { demoJourney } from './seed-journey-content.ts';
+import { writeJourneyHistory } from './seed-journey-history.ts';
 
 /**
- * Fills a fresh installation with a living demo, through the REST API alone: an owner, an admin and a member, 10,000
- * customers in two lists, segments, suppressions, and campaigns in every state: finished ones whose mails went through the
- * catcher and were opened and clicked, one of them an A/B test, one that runs throttled, one scheduled by each recipient's
- * clock, one paused, one cancelled, a draft. Does nothing when somebody has set the installation up already.
+ * Fills a fresh installation with a living demo, through the REST API: an owner, an admin and a member, 10,000 customers in
+ * three lists, segments, suppressions, and campaigns in every state: finished ones whose mails went through the catcher and
+ * were opened and clicked, one of them an A/B test, one that runs throttled, one scheduled by each recipient's clock, one
+ * paused, one cancelled, a draft. Of two journeys one is a draft, one was published four weeks ago: its past, which no API
+ * takes, is written into the tables. Does nothing when somebody has set the installation up already.
  */
 
 const CUSTOMERS = 10_000;
@@ -19,6 +22,9 @@ const CUSTOMERS = 10_000;
 const HUMAN_DELAY_MS = 2_500;
 const OPEN_SHARE = 0.42;
 const CLICK_SHARE = 0.18;
+/** Who came into the journey in the past, and who comes in now and is mailed. */
+const JOURNEY_PEOPLE = { before: 1_500, now: 12 };
+const JOURNEY_DAYS = 28;
 
 const config = readConfig();
 const base = config.FERMATA_BASE_URL.replace(/\/$/, '');
@@ -91,10 +97,24 @@ async function read(orgId: string, opens: (subject: string) => number): Promise<
 
 const reader = { 'user-agent': 'Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15' };
 
-/** A number in [0, 1) that is the same at every run. */
-function seeded(index: number, salt: number): number {
-  const x = Math.sin(index * 12.9898 + salt * 78.233) * 43_758.5453;
-  return x - Math.floor(x);
+/** A journey whose past is four weeks long and that goes on, and a draft. */
+async function seedJourneys(orgId: string, club: string, connection: string): Promise<void> {
+  const { id: list } = await api<{ id: string }>('POST', '/lists', { name: 'First cup', description: 'Signed up in one of the cafés' });
+  const guests = (from: number, count: number) => Array.from({ length: count }, (_, i) => `customer${2_000 + from + i}@shop.example`);
+  const join = (emails: readonly string[]) => api('POST', `/lists/${list}/members`, { emails });
+  const emails = guests(0, JOURNEY_PEOPLE.before);
+  await join(emails);
+  const { id, draft } = await api<{ id: string; draft: { version: number } }>('POST', '/journeys', { name: 'Welcome aboard' });
+  const { version } = await api<{ version: number }>('PUT', `/journeys/${id}/draft`, { version: draft.version, graph: demoJourney({ list, club, connection }) });
+  await api('POST', `/journeys/${id}/publish`, { draftVersion: version, note: 'For everybody who signs up in a café' });
+  const container = await createContainer('seed', config);
+  try {
+    await writeJourneyHistory(container, { orgId, journeyId: id, listId: list, days: JOURNEY_DAYS, emails });
+  } finally {
+    await container.close();
+  }
+  await join(guests(emails.length, JOURNEY_PEOPLE.now));
+  await api('POST', '/journeys', { name: 'Win back quiet customers', ready: 'win-back' });
 }
 
 async function seed(): Promise<void> {
@@ -161,6 +181,9 @@ async function seed(): Promise<void> {
   const { opened, clicked } = await read(organization.id, (subject) => (subject.includes('secrets') ? OPEN_SHARE * 1.4 : OPEN_SHARE));
   await api('POST', `/campaigns/${test}/winner`, { variant: 'B' });
   await reaches(test, 'The A/B test', { state: 'completed' });
+
+  console.log('Demo: four weeks of a journey…');
+  await seedJourneys(organization.id, club?.id ?? '', connections[0]?.id ?? '');
 
   const slow = { delivery: delivery(60) };
   const paused = await launch(await draft('Harbour café opens late', 'Open until ten on Thursdays', newsletter?.id, slow));
