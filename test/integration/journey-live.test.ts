@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Graph } from '#domain/journey/graph.ts';
 import { findOverdue } from '../../infra/journeys/overdue.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
-import { enters, graphOf, wait, waitFor } from '../support/journey-dsl.ts';
+import { addTo, enters, graphOf, wait, waitFor } from '../support/journey-dsl.ts';
 import { publishedJourney } from '../support/journey-api.ts';
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts';
 
@@ -64,6 +64,25 @@ test('an accepted event lets her in, wakes her and an unsubscribe ends her run, 
   const left = await until(async () => (await sql(`select 1 from enrollment where journey_id = $1 and customer_id = $2 and reason = 'unsubscribed'`, [journey, bob])).length === 1);
   process.stderr.write(`entered after ${entered.toFixed(2)} s, moved on after ${woken.toFixed(2)} s, left after ${left.toFixed(2)} s\n`);
   expect(Math.max(entered, woken, left)).toBeLessThan(2);
+}, 120_000);
+
+test('a list lets in who comes by upload, API, many at once or another journey, each once; earlier members stay out', async () => {
+  const [early, byApi, inBulk, byJourney] = await people(4);
+  const list = await listOf([early!]);
+  const journey = await publish(graphOf(enters({ kind: 'list', list }), wait('3d')));
+  const adding = await publish(graphOf(enters({ kind: 'manual' }), { ...addTo(list), name: 'add' }));
+  const upload = await admin.request('POST', `/imports?fileName=people.csv&start=true&listId=${list}`, 'email\ncsv1@live.example\ncsv2@live.example\n', { 'content-type': 'text/csv' });
+  expect(upload.status).toBe(201);
+  await admin.post(`/lists/${list}/members`, { customerIds: [byApi, early] });
+  await admin.post('/customers/bulk', { action: 'add_to_list', listId: list, selection: { ids: [inBulk, byApi] } });
+  const [{ email } = { email: '' }] = await sql<{ email: string }>('select email from customer where id = $1', [byJourney]);
+  await admin.post(`/journeys/${adding}/enroll`, { emails: [email] });
+  await expect.poll(async () => (await sql<{ key: string }>('select c.email_key as key from enrollment e join customer c on c.id = e.customer_id where e.journey_id = $1 order by 1', [journey])).length, { timeout: 30_000 }).toBe(5);
+  expect((await sql<{ id: number }>('select customer_id as id from enrollment where journey_id = $1 order by 1', [journey])).map((row) => row.id)).toEqual(expect.arrayContaining([byApi, inBulk, byJourney]));
+  expect(await sql('select count(*)::int as runs, count(distinct customer_id)::int as people from enrollment where journey_id = $1', [journey])).toEqual([{ runs: 5, people: 5 }]);
+  // Her data holds her journeys, with the ways she went.
+  const data = (await admin.get(`/customers/${byJourney}/data?format=json`)).body as { journeys: { journey: string; state: string; path: { step: string; port: string }[] | null }[] };
+  expect(data.journeys.map((each) => [each.state, each.path?.map((step) => step.port) ?? []])).toEqual([['completed', ['next']], ['active', []]]);
 }, 120_000);
 
 test('a storm of 10,000 events wakes 10,000 who wait, and they are through within half a minute', async () => {
