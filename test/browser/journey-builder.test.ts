@@ -15,7 +15,7 @@ describe('drawing a journey', () => {
   beforeAll(async () => {
     keeper = await startKeeper({ viewport: { width: 1440, height: 900 } });
     ({ page } = keeper);
-    page.setDefaultTimeout(12_000);
+    page.setDefaultTimeout(20_000);
     await keeper.api('POST', '/lists', { name: 'Newsletter' });
     await keeper.api('POST', '/customers/batch', { customers: Array.from({ length: 12 }, (_, i) => ({ email: `reader${i}@example.com`, firstName: `Reader ${i}` })) });
     id = (await keeper.api<{ id: string }>('POST', '/journeys', { name: 'Welcome' })).id;

@@ -6,7 +6,6 @@ import type { Field } from '#domain/shared/forms.ts';
 /** Ways out of a step, in the order in which they are drawn. */
 export const portsOf = (node: GraphNode): readonly Port[] => kindOf(node).ports(node.config);
 export const formOf = (node: GraphNode): readonly Field[] => kindOf(node).form;
-export const labelOf = (node: GraphNode): string => kindOf(node).label;
 
 /** A port has one way at most: that is its name on the canvas. */
 export const edgeId = ({ from, port }: Pick<Edge, 'from' | 'port'>): string => `${from}:${port}`;

@@ -3,7 +3,6 @@ import type { components } from '$lib/api/schema.d.ts';
 import type { ApiError } from '$lib/api/client.ts';
 import { toApiError } from './resource.svelte.ts';
 
-export type DryRunResult = components['schemas']['JourneyDryRun'];
 type Job = components['schemas']['JourneyJob'];
 export type Population = 'days' | 'list' | 'segment';
 

@@ -13,17 +13,16 @@ export const builder = {
   addStep: 'Add step', findStep: 'Find a step', noStep: 'No step is called so.', addAfter: (name: string, port: string) => (port === '' ? `Add a step after ${name}` : `Add a step after ${name}, ${port}`), insert: 'Insert a step here', addAfterTitle: (name: string) => `After “${name}”`,
   hint: { title: 'Begin here', text: 'Choose who enters, then drag the first step under the entry, or press A.' },
   undo: 'Undo', redo: 'Redo', arrange: 'Arrange', arrangeHelp: 'Puts all steps in order, from top to bottom. Undo brings your own order back.', zoomIn: 'Zoom in', zoomOut: 'Zoom out', fit: 'Show all', tools: 'Tools of the canvas', map: 'Overview of the journey',
-  entryOpen: 'Nothing follows yet',
 
   draft: 'Draft', live: (no: number) => `Version ${no} is live`, never: 'Never published', name: 'Journey name', more: 'More', rename: 'Rename', discard: 'Discard draft', open: 'Open the journey', shortcuts: 'Keyboard shortcuts',
   publish: 'Publish', dryRun: 'Dry run', problemsButton: (errors: number, warnings: number) => [errors > 0 ? plural(errors, 'problem', 'problems') : '', warnings > 0 ? plural(warnings, 'note', 'notes') : ''].filter(Boolean).join(', '), noProblems: 'No problems',
   notSaved: 'Not saved', reconnecting: 'Reconnecting. Your changes are kept here.', saving: 'Saving…', saved: 'Saved',
 
   panel: 'Settings of the step', stepName: 'Name', nameMissing: 'A step needs a name.', duplicate: 'Duplicate', remove: 'Delete', close: 'Close',
-  leads: 'Leads to', leadsEnd: 'Ends here, as completed', leadsNew: 'New step…', port: (label: string) => `After ${label}`,
+  leads: 'Leads to', leadsEnd: 'Ends here, as completed', port: (label: string) => `After ${label}`,
   many: (size: number) => `${steps(size)} chosen`, manyHelp: 'Arrow keys move them together. Copy, duplicate or delete them at once.', copy: 'Copy',
 
-  problems: 'Problems', problemsText: 'All at once; each leads to its step.', before: 'Before you can publish', worth: 'Worth a look', allGood: 'Nothing stands against publishing.', severity: { error: 'Problem', warning: 'Note' } as Record<string, string>,
+  problems: 'Problems', before: 'Before you can publish', worth: 'Worth a look', allGood: 'Nothing stands against publishing.', severity: { error: 'Problem', warning: 'Note' } as Record<string, string>,
 
   write: 'Write the mail', mailTitle: (name: string) => `Mail of “${name}”`, empty: 'Nothing written yet', mailHint: 'HTML or MJML, with tags and a preview.', done: 'Done',
   sendTest: 'Send Test Email',
@@ -32,7 +31,7 @@ export const builder = {
     choose: 'Choose…', chooseThing: { list: 'Choose a list', segment: 'Choose a segment', campaign: 'Any campaign', journey: 'Any journey', connection: 'Choose a connection' } as Record<string, string>, gone: { list: 'Deleted list', segment: 'Deleted segment', campaign: 'Deleted campaign', journey: 'Deleted journey', connection: 'Deleted connection' } as Record<string, string>,
     find: 'Search by name', none: 'Nothing has this name.', clear: (what: string) => `No ${what.toLowerCase()}`, any: 'Any', field: 'Choose a field', findField: 'Search fields', fieldGroups: { standard: 'Standard fields', custom: 'Custom fields', system: 'System' } as Record<string, string>, goneField: (key: string) => `${key} (deleted)`,
     thisJourney: 'This journey', noSends: 'No Send Email step stands before this one.', chooseSend: 'Choose an email', anySend: 'Any of its emails', goneStep: 'Deleted step', later: (name: string) => `${name} (not before this step)`,
-    amount: 'How many', unit: 'Unit', units: { minutes: 'minutes', hours: 'hours', days: 'days', weeks: 'weeks' } as Record<string, string>, noDuration: 'Any time', setDuration: 'Set a time',
+    amount: 'How many', unit: 'Unit', units: { minutes: 'minutes', hours: 'hours', days: 'days', weeks: 'weeks' } as Record<string, string>,
     days: ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'],
     operator: 'Operator', value: 'Value', chooseField: 'Choose the field first.', yes: 'Yes', no: 'No',
     windowAny: 'At any time', windowLast: 'In the last', when: 'When', windowUnits: { MINUTE: 'minutes', HOUR: 'hours', DAY: 'days', WEEK: 'weeks', MONTH: 'months', YEAR: 'years' } as Record<string, string>,
@@ -77,13 +76,13 @@ export const builder = {
     here: 'Dry run at this step', assumed: (size: number) => `${count(size)} assumed`, examples: (port: string) => `Examples: ${port}`, noExamples: 'Nobody.', passes: (size: number) => people(size), clear: 'Take off the canvas', noEmail: 'no address', next: 'Next',
   },
 
-  list: { title: 'Steps', readOnly: 'Drawing needs a wider screen. Here you can look at the steps.', then: 'then', unreachable: 'Not reached' },
+  list: { title: 'Steps', readOnly: 'Drawing needs a wider screen. Here you can look at the steps.' },
   said: {
     added: (name: string) => `${name} added.`, addedAfter: (name: string, after: string) => `${name} added after ${after}.`, connected: (from: string, port: string, to: string) => `${from}${port === '' ? '' : `, ${port},`} now leads to ${to}.`, disconnected: (from: string, port: string) => `${from}${port === '' ? '' : `, ${port},`} leads nowhere now.`,
     removed: (name: string) => `${name} deleted.`, removedMany: (size: number) => `${steps(size)} deleted.`, entryStays: 'The entry cannot be deleted.', arranged: 'Steps arranged.', copied: (size: number) => `${steps(size)} copied.`, pasted: (size: number) => `${steps(size)} pasted.`, undone: 'Undone.', redone: 'Done again.',
   },
   label: (name: string, kind: string, words: string, problems: number) => [name === kind ? name : `${name}, ${kind}`, words, problems > 0 ? plural(problems, 'problem', 'problems') : ''].filter(Boolean).join('. '),
   keys: {
-    next: 'Go from step to step', move: 'Move the chosen steps, with Shift farther', open: 'Settings of the step', add: 'Add a step after it', ways: 'Choose where it leads', remove: 'Delete what is chosen', undo: 'Undo', redo: 'Redo', copy: 'Copy, paste', duplicate: 'Duplicate', all: 'Choose all steps', zoom: 'Zoom, show all', many: 'Choose several by a frame', save: 'Save now',
+    next: 'Go from step to step', move: 'Move the chosen steps, with Shift farther', open: 'Settings of the step', add: 'Add a step after it', ways: 'Choose where it leads', remove: 'Delete what is chosen', undo: 'Undo', redo: 'Redo', copy: 'Copy, paste', duplicate: 'Duplicate', all: 'Choose all steps', zoom: 'Zoom, show all', many: 'Choose several by a frame',
   },
 };
