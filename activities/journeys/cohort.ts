@@ -7,7 +7,7 @@ import type { Rule } from '#domain/segment/ast.ts';
 import { evaluate } from '#domain/segment/evaluate.ts';
 import type { Container } from '../../infra/container.ts';
 import { readMembers, type Standing } from '../../infra/journeys/members.ts';
-import { depart, leave, nextDueAt, park, stay, unpark, type Departure, type MoveContext, type Stay } from '../../infra/journeys/move.ts';
+import { depart, leave, nextDueAt, park, stay, unpark, type Departure, type MoveContext, type Rest, type Stay } from '../../infra/journeys/move.ts';
 import { termsOf } from '../../infra/journeys/terms.ts';
 import { titleOf } from '../../infra/journeys/tokens.ts';
 import type { Version, Versions } from '../../infra/journeys/versions.ts';
@@ -15,6 +15,7 @@ import type { Tenant } from '../../infra/tenancy/registry.ts';
 import { readRuleContext } from '../../search/context.ts';
 import type { NodeInput } from '../../workflows/contracts.ts';
 import { alive } from '../alive.ts';
+import { wakeMissed } from './missed.ts';
 
 /** A visit under way: one step of one cohort, and what is around it. */
 export interface Scene {
@@ -46,8 +47,6 @@ export interface VisitWork {
    * @returns what becomes of each, by run; whoever is not in it stays as she is. `paused`: the switch was found off
    */
   act?(scene: Scene, members: readonly Standing[]): Promise<{ readonly outcomes: ReadonlyMap<number, Outcome>; readonly paused?: boolean }>;
-  /** Who rests until an event: what happened before that was written is looked for here. */
-  rested?(scene: Scene, members: readonly { readonly member: Standing; readonly wake: string }[]): Promise<void>;
 }
 
 export type VisitDependencies = Pick<Container, 'tenants' | 'gateway' | 'logger'> & { readonly versions: Versions };
@@ -139,18 +138,44 @@ async function visitPage({ logger }: VisitDependencies, scene: Scene, work: Visi
     return step?.kind === 'act' ? acted?.outcomes.get(enrollmentId) : step;
   };
 
-  const departures: Departure[] = [];
+  const leftAt = scene.now();
+  const departures: (Departure & { readonly member: Standing })[] = [];
   const stays: (Stay & { readonly member: Standing })[] = [];
   for (const member of here) {
     const outcome = outcomeOf(member);
-    if (outcome?.kind === 'go') departures.push({ member, port: outcome.port, next: version.after(node.id, outcome.port), because: outcome.because ?? null, change: outcome.change ?? null });
-    else if (outcome?.kind === 'rest') stays.push({ member, until: outcome.until, wake: outcome.wake ?? null });
+    if (outcome?.kind === 'go') {
+      const next = version.after(node.id, outcome.port);
+      // Whoever may leave by a segment is asked about it as she comes to a step.
+      const rest = next === undefined || exitSegment !== undefined ? null : restAt(next, member, around, leftAt);
+      departures.push({ member, port: outcome.port, next, rest, because: outcome.because ?? null, change: outcome.change ?? null });
+    } else if (outcome?.kind === 'rest') stays.push({ member, until: outcome.until, wake: outcome.wake ?? null });
   }
-  arrivals.add(departures, await depart(tenant.sql, move(), departures));
+  const moved = departures.length === 0 ? new Set<number>() : await depart(tenant.sql, { ...move(), now: leftAt }, departures);
+  const went = departures.filter(({ member }) => moved.has(member.enrollmentId));
+  arrivals.add(went);
+  for (const [next, comers] of Map.groupBy(went.filter(({ rest }) => typeof rest?.wake === 'string'), (each) => each.next!)) {
+    const waiters = comers.map(({ member, rest }) => ({ member: { ...member, visit: member.visit + 1, arrivedAt: leftAt }, wake: rest!.wake! }));
+    if ((await wakeMissed(tenant.sql, input, next, waiters)) > 0) arrivals.hurry(next, leftAt);
+  }
   await stay(tenant.sql, input, stays);
-  const waiting = stays.flatMap(({ member, wake }) => (wake === null ? [] : [{ member, wake }]));
-  if (waiting.length > 0 && work.rested !== undefined) await work.rested(scene, waiting);
+  await wakeMissed(tenant.sql, input, node, stays.flatMap(({ member, wake }) => (wake === null || member.wokenById !== null ? [] : [{ member, wake }])));
   return { count: members.length, last, paused: acted?.paused ?? false };
+}
+
+/**
+ * How long she rests on the step she comes to, where that is a delay that needs to know nothing of her: then she is moved
+ * and put to rest in one go, and the step is visited when somebody is due there and not before.
+ */
+function restAt(next: GraphNode, { enrollmentId, customerId, visit, timezone }: Standing, around: Surroundings, now: number): Rest | null {
+  const kind: NodeKind = nodeKinds[next.kind];
+  if (kind.activity !== 'wait' || kind.reads.length > 0) return null;
+  try {
+    const step = kind.step(next.config, { enrollmentId, customerId, visit: visit + 1, arrivedAt: now, timezone, wokenBy: null }, { ...around, node: next, now });
+    return step.kind === 'rest' ? { until: step.until, wake: step.wake ?? null } : null;
+  } catch {
+    // Its own visit finds the same, and says so.
+    return null;
+  }
 }
 
 async function surroundingsOf({ tenant, input, journey, version, node }: Scene, kind: NodeKind, exitSegment: string | undefined, now: number): Promise<Surroundings> {
@@ -174,14 +199,18 @@ class Arrivals {
     return [...this.#byPort.values()];
   }
 
-  add(departures: readonly Departure[], moved: ReadonlySet<number>): void {
-    for (const { member, port, next, change } of departures) {
-      if (!moved.has(member.enrollmentId)) continue;
+  add(went: readonly Departure[]): void {
+    for (const { port, next, rest, change } of went) {
       if (change !== null) this.hasChanges = true;
       const activity = next === undefined ? null : nodeKinds[next.kind].activity;
       if (next === undefined || activity === null) continue;
       const known = this.#byPort.get(port);
-      this.#byPort.set(port, { port, node: next.id, activity, title: titleOf(next), count: (known?.count ?? 0) + 1 });
+      this.#byPort.set(port, { port, node: next.id, activity, title: titleOf(next), count: (known?.count ?? 0) + 1, due: Math.min(known?.due ?? Infinity, rest?.until ?? 0) });
     }
+  }
+
+  /** Somebody of those who came to a step is asked at once. */
+  hurry({ id }: GraphNode, now: number): void {
+    for (const [port, arrival] of this.#byPort) if (arrival.node === id) this.#byPort.set(port, { ...arrival, due: now });
   }
 }

@@ -9,7 +9,6 @@ import { visitStep } from './cohort.ts';
 import { createLines } from './lines.ts';
 import { muster } from './muster.ts';
 import { sendVisit } from './send.ts';
-import { waiting } from './wait.ts';
 import { createWebhookWork } from './webhook.ts';
 
 export type JourneyActivities = ReturnType<typeof createJourneyActivities>;
@@ -27,7 +26,7 @@ export function createJourneyActivities(container: Container, engine: SendEngine
     /** Finds out where people of the cohort stand. */
     stepMuster: (input: NodeInput): Promise<Visit> => muster(dependencies, input),
     /** Delays. */
-    stepWait: (input: NodeInput): Promise<Visit> => visitStep(dependencies, input, waiting),
+    stepWait: (input: NodeInput): Promise<Visit> => visitStep(dependencies, input),
     /** Conditions and splits. */
     stepCondition: (input: NodeInput): Promise<Visit> => visitStep(dependencies, input),
     /** Fields and lists. */

@@ -20,20 +20,21 @@ export interface Place {
 export interface Standing extends Member {
   /** Her event that woke her, whether or not it is still there. */
   readonly wokenById: number | null;
-  readonly dueAt: number | null;
+  /** The event that brought her in. */
+  readonly entryEventId: number | null;
   /** She was erased without leaving the journey. */
   readonly isGone: boolean;
 }
 
 interface Row {
-  readonly id: number; readonly customerId: number; readonly visit: number; readonly arrivedAt: number; readonly dueAt: number | null; readonly wokenBy: number | null; readonly entryEventId: number | null;
+  readonly id: number; readonly customerId: number; readonly visit: number; readonly arrivedAt: number; readonly wokenBy: number | null; readonly entryEventId: number | null;
   readonly foundId: number | null; readonly timezone: string | null; readonly custom?: Readonly<Record<string, string>>;
 }
 
 const own = Object.keys(standardFields);
 
 const pageText = (withFields: boolean) => /* sql */ `
-select e.id, e.customer_id as "customerId", e.visit, (extract(epoch from e.arrived_at) * 1000)::bigint as "arrivedAt", (extract(epoch from e.due_at) * 1000)::bigint as "dueAt",
+select e.id, e.customer_id as "customerId", e.visit, (extract(epoch from e.arrived_at) * 1000)::bigint as "arrivedAt",
        e.woken_by as "wokenBy", e.entry_event_id as "entryEventId", c.id as "foundId", c.timezone${withFields ? `, c.custom, ${own.map((field) => `c.${field}`).join(', ')}` : ''}
   from enrollment e left join customer c on c.id = e.customer_id
  where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' and e.id > $3 and (e.due_at <= to_timestamp($4::float8 / 1000) or e.woken_by is not null)
@@ -58,8 +59,8 @@ export async function readMembers(tenant: Pick<Tenant, 'org' | 'sql'>, place: Pl
   return rows.map((row) => {
     const document = documents?.get(row.customerId);
     return {
-      enrollmentId: row.id, customerId: row.customerId, visit: row.visit, arrivedAt: row.arrivedAt, dueAt: row.dueAt, timezone: row.timezone,
-      isGone: row.foundId === null, wokenById: row.wokenBy, wokenBy: row.wokenBy === null ? null : (events.get(row.wokenBy) ?? null),
+      enrollmentId: row.id, customerId: row.customerId, visit: row.visit, arrivedAt: row.arrivedAt, timezone: row.timezone,
+      isGone: row.foundId === null, entryEventId: row.entryEventId, wokenById: row.wokenBy, wokenBy: row.wokenBy === null ? null : (events.get(row.wokenBy) ?? null),
       ...(fieldsOfRow === null ? {} : { fields: fieldsOfRow(row) }),
       ...(document === undefined ? {} : { document }),
       ...(sends === null ? {} : { sends: sends.get(row.id) ?? [] }),

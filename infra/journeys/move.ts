@@ -10,9 +10,18 @@ export interface Departure {
   readonly port: string;
   /** Where the port leads; undefined where it is open: her run ends. */
   readonly next: GraphNode | undefined;
+  /** How long she rests there from her arrival; null: she is asked at once. */
+  readonly rest?: Rest | null;
   /** For her path. */
   readonly because: Readonly<Record<string, unknown>> | null;
   readonly change: Wanted | null;
+}
+
+export interface Rest {
+  /** Epoch ms. */
+  readonly until: number;
+  /** The event that ends it sooner. */
+  readonly wake: string | null;
 }
 
 export interface MoveContext {
@@ -41,6 +50,7 @@ export async function depart(sql: Sql, context: MoveContext, departures: readonl
       context.place.cohortId, context.place.node, context.now, context.reentry === 'after_completion',
       departures.map((each) => each.member.enrollmentId), departures.map((each) => each.member.visit), departures.map((each) => each.port),
       departures.map((each) => each.next?.id ?? null), departures.map((each) => each.next === undefined || each.next.kind === 'exit'), details,
+      departures.map((each) => each.rest?.until ?? null), departures.map((each) => each.rest?.wake ?? null),
     ]);
     const moved = new Set(rows.map((row) => row.id));
     await effects.apply(tx, moved, `Journey “${context.journeyName}”`);
@@ -51,16 +61,16 @@ export async function depart(sql: Sql, context: MoveContext, departures: readonl
 // The rows are held in the order of their ids, as everybody holds them.
 const MOVE = statement('journey-move', /* sql */ `
 with asked as (
-  select * from unnest($5::bigint[], $6::int[], $7::text[], $8::text[], $9::boolean[], $10::jsonb[]) u(id, visit, port, next, ends, detail)),
+  select * from unnest($5::bigint[], $6::int[], $7::text[], $8::text[], $9::boolean[], $10::jsonb[], $11::float8[], $12::text[]) u(id, visit, port, next, ends, detail, until, wake)),
 held as (
   select e.id, e.visit, e.arrived_at from enrollment e join asked a on a.id = e.id and a.visit = e.visit
    where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' order by e.id for update of e),
 moved as (
   update enrollment e
      set node_id = coalesce(a.next, e.node_id), visit = e.visit + case when a.next is null then 0 else 1 end, state = case when a.ends then 'completed' else 'active' end,
-         arrived_at = case when a.next is null then e.arrived_at else to_timestamp($3::float8 / 1000) end, due_at = case when a.ends then null else to_timestamp($3::float8 / 1000) end,
+         arrived_at = case when a.next is null then e.arrived_at else to_timestamp($3::float8 / 1000) end, due_at = case when a.ends then null else to_timestamp(coalesce(a.until, $3::float8) / 1000) end,
          ended_at = case when a.ends then to_timestamp($3::float8 / 1000) end, reentry_key = case when a.ends and $4 then e.id::text else e.reentry_key end,
-         wake_event = null, woken_by = null, woken_at = null
+         wake_event = a.wake, woken_by = null, woken_at = null
     from held h join asked a on a.id = h.id where e.id = h.id
   returning e.id),
 path as (
@@ -69,11 +79,8 @@ path as (
 select id from moved`);
 
 /** Who stays on a step, until when, and which event ends that sooner. */
-export interface Stay {
+export interface Stay extends Rest {
   readonly member: Pick<Standing, 'enrollmentId' | 'visit' | 'wokenById'>;
-  /** Epoch ms. */
-  readonly until: number;
-  readonly wake: string | null;
 }
 
 /** Writes when those who stay are asked next. Who was woken by something else meanwhile stays woken. */

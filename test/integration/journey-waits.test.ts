@@ -52,6 +52,27 @@ test('an event that came between her arrival and the moment her waiting was writ
   expect(await overdue(journey)).toEqual([]);
 }, 90_000);
 
+test('so it is where she comes to the wait from another step and is put to rest as she comes', async () => {
+  const journey = await publish(organization, null, update('city', { mode: 'set', value: 'On' }), waitFor('order_placed', '2h', update('city', { mode: 'set', value: 'Buyer' }), []));
+  const ids = await customers(organization, peopleOf({ ok: 3 }, 'ahead'));
+  // Already applied, for all the outbox knows, and a little after she will have come.
+  await use(`insert into event (type, customer_id, occurred_at, source, detail) values ('custom', $1, now() + interval '20 seconds', 'api', '{"name": "order_placed"}')`, [ids[1]]);
+  await enrollAll(journey, ids);
+  await expect.poll(() => standings(journey), { timeout: 30_000 }).toEqual({ 'completed update-city-2': 1, 'active wait-for-order-placed': 2 });
+  expect((await pathsOf(journey)).get(ids[1]!)).toEqual(['update-city:next', 'wait-for-order-placed:happened', 'update-city-2:next']);
+  // Nobody visited the step to put the others to rest.
+  expect(await rowsOf(journey, `select count(*)::int as n from enrollment where journey_id = $1 and state = 'active' and wake_event = 'custom:order_placed' and due_at = arrived_at + interval '2 hours'`)).toEqual([{ n: 2 }]);
+}, 60_000);
+
+test('the event that brought her in does not end her wait for another of its kind', async () => {
+  const journey = await publish(organization, null, waitFor('order_placed', '2h', update('city', { mode: 'set', value: 'Again' }), []));
+  const [id] = await customers(organization, ['again@x.example']);
+  const [event] = await use<{ id: number }>(`insert into event (type, customer_id, occurred_at, source, detail) values ('custom', $1, now() + interval '2 seconds', 'api', '{"name": "order_placed"}') returning id`, [id]);
+  await enrollAll(journey, [id!], event!.id);
+  await resting(journey, 1);
+  await expect.poll(() => rowsOf<{ wake: string | null }>(journey, 'select wake_event as wake, woken_by from enrollment where journey_id = $1'), { timeout: 30_000 }).toEqual([{ wake: 'custom:order_placed', woken_by: null }]);
+}, 60_000);
+
 test('an event wakes whom it concerns within two seconds, the others time out', async () => {
   const journey = await publish(organization, null, waitFor('order_placed', '1h', update('city', { mode: 'set', value: 'Buyer' }), update('city', { mode: 'set', value: 'Other' })));
   const ids = await customers(organization, peopleOf({ ok: 6 }, 'wake'));
