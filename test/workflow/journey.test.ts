@@ -165,7 +165,8 @@ test('a run that was lost begins anew from the rows', async () => {
 test('who only an event moves costs no timer, and the end of the last one ends the run', async () => {
   const journey = fakeJourney(1, 'wait', { wait: { activity: 'wait', ports: { next: null }, ask: (member) => (member.isWoken ? { go: 'next' } : { rest: NEVER }) } });
   const handle = await start(journey);
-  await expect.poll(() => journey.visits.length, { timeout: 30_000 }).toBe(1);
+  // Woken during a visit she would have her turn a moment later, by a timer.
+  await expect.poll(async () => [journey.visits.length, (await handle.query<Board, []>(messages.board)).visiting], { timeout: 30_000 }).toEqual([1, []]);
   journey.members[0]!.isWoken = true;
   await wake(journey, 'wait');
   await handle.result();
