@@ -35,7 +35,7 @@ export type ReportKind = keyof typeof reportColumns;
 export const fixedColumns = {
   ...reportColumns,
   suppressions: ['email', 'reason', 'source', 'cause', 'note', 'created_at'],
-  events: ['id', 'event_type', 'occurred_at', 'customer_id', 'customer_email', 'campaign_id', 'campaign', 'connection', 'variant', 'message_id', 'url', 'source', 'bounce_class', 'reason', 'country', 'city', 'client', 'device', 'machine', 'machine_reason', 'properties'],
+  events: ['id', 'event_type', 'occurred_at', 'customer_id', 'customer_email', 'campaign_id', 'campaign', 'journey_id', 'journey_version', 'step_id', 'enrollment_id', 'connection', 'variant', 'message_id', 'url', 'source', 'bounce_class', 'reason', 'country', 'city', 'client', 'device', 'machine', 'machine_reason', 'properties'],
   recipients: ['customer_id', 'email', 'state', 'reason', 'reply', 'attempts', 'connection', 'variant', 'sent_at', 'delivered_at', 'opened_at', 'clicked_at', 'opens', 'clicks', 'bounced_at', 'complained_at', 'unsubscribed_at'],
 } as const satisfies Partial<Record<ExportKind, readonly string[]>>;
 

@@ -143,18 +143,21 @@ function decimal(number: number): string {
 const SUPPRESSIONS = /* sql */ `
 select email_key as key, email, reason, source, cause, note, created_at from suppression where email_key > $1 order by email_key limit $2`;
 
+/** Of mails `q` of journeys and their messages `m`. */
+const JOURNEY = 'q.ref_id::text as journey_id, q.version_no as journey_version, q.step_id, m.enrollment_id';
+
 const EVENTS = /* sql */ `
-select e.id as key, e.id, e.type as event_type, e.occurred_at, e.customer_id, u.email as customer_email, c.id::text as campaign_id, c.name as campaign, n.name as connection, chr(64 + m.variant) as variant, e.mail_no || '-' || e.ordinal as message_id, k.url, e.source,
+select e.id as key, e.id, e.type as event_type, e.occurred_at, e.customer_id, u.email as customer_email, c.id::text as campaign_id, c.name as campaign, ${JOURNEY}, n.name as connection, chr(64 + m.variant) as variant, e.mail_no || '-' || e.ordinal as message_id, k.url, e.source,
   e.detail->>'class' as bounce_class, coalesce(e.detail->>'reason', e.detail->>'reply') as reason, e.country, e.city, e.client, e.device, e.machine, e.machine_reason, e.detail->'properties' as properties
-from event e left join customer u on u.id = e.customer_id left join campaign c on c.mail_no = e.mail_no left join link k on k.mail_no = e.mail_no and k.no = e.link_no
+from event e left join customer u on u.id = e.customer_id left join campaign c on c.mail_no = e.mail_no left join mail q on q.no = e.mail_no and q.kind = 'journey' left join link k on k.mail_no = e.mail_no and k.no = e.link_no
   left join message m on m.mail_no = e.mail_no and m.ordinal = e.ordinal left join connection n on n.no = m.connection_no
 where e.id > $1 and ($3::int is null or e.mail_no = $3::int) and e.type <> 'sent' order by e.id limit $2`;
 
 // The ledger's own rows are the sent events: they are not written twice.
 const SENT = /* sql */ `
 select m.ordinal as key, m.mail_no || '-' || m.ordinal as id, 'sent' as event_type, m.ended_at as occurred_at, u.id as customer_id, u.email as customer_email,
-  c.id::text as campaign_id, c.name as campaign, n.name as connection, chr(64 + m.variant) as variant, m.mail_no || '-' || m.ordinal as message_id, 'ledger' as source, false as machine
-from message m left join customer u on u.id = m.customer_id left join campaign c on c.mail_no = m.mail_no left join connection n on n.no = m.connection_no
+  c.id::text as campaign_id, c.name as campaign, ${JOURNEY}, n.name as connection, chr(64 + m.variant) as variant, m.mail_no || '-' || m.ordinal as message_id, 'ledger' as source, false as machine
+from message m left join customer u on u.id = m.customer_id left join campaign c on c.mail_no = m.mail_no left join mail q on q.no = m.mail_no and q.kind = 'journey' left join connection n on n.no = m.connection_no
 where m.mail_no = $3 and m.ordinal > $1 and m.state = 2 order by m.ordinal limit $2`;
 
 const RECIPIENT = /* sql */ `
