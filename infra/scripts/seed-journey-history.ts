@@ -24,7 +24,8 @@ const iso = (time: number | null) => (time === null ? null : new Date(time).toIS
 /**
  * Gives a published journey weeks of a past: people who came in day by day, their paths, mails, opens, clicks and orders as
  * rows of then; what the product counts, it counts itself, from events that arrive as any do. Whoever is still inside rests
- * with the time of her wait's end, and her cohort's run begins. The outbox is the caller's to nudge.
+ * with the time of her wait's end. Every cohort has its run, which is over at once where nobody is inside any more. The outbox
+ * is the caller's to nudge.
  */
 export async function writeJourneyHistory({ tenants, gateway }: Pick<Container, 'tenants' | 'gateway'>, { orgId, journeyId, listId, days, emails }: JourneyHistory): Promise<void> {
   const cohorts = await tenants.use(orgId, ({ org, sql }) => sql.transaction(async (tx) => {
@@ -39,7 +40,7 @@ export async function writeJourneyHistory({ tenants, gateway }: Pick<Container, 
     const runs = await writeRuns(tx, journeyId, walks);
     await writeMails(tx, journeyId, runs);
     await writeLists(tx, listId, walks);
-    return [...new Set(runs.filter(({ walk }) => walk.state === 'active').map((run) => run.cohortId))];
+    return [...new Set(runs.map((run) => run.cohortId))];
   }));
   for (const cohortId of cohorts) await gateway.startCohort({ orgId, journeyId, versionNo: 1, cohortId });
 }
@@ -51,7 +52,7 @@ function cameAt(now: number, days: number, when: number, hour: number): number {
 }
 
 async function dateBack(tx: Transaction, journeyId: string, at: Date): Promise<void> {
-  await tx.run(`update journey set created_at = $2::timestamptz - interval '2 hours' where id = $1`, [journeyId, at]);
+  await tx.run(`update journey set created_at = $2::timestamptz - interval '2 hours', updated_at = $2 where id = $1`, [journeyId, at]);
   await tx.run('update journey_version set published_at = $2 where journey_id = $1', [journeyId, at]);
   await tx.run('update journey_trigger set armed_at = $2 where journey_id = $1', [journeyId, at]);
 }

@@ -50,8 +50,8 @@ test('weeks of a past: numbers on every step, goals, exits, and people inside wh
   const known = { organization: api, id };
   expect(await countersDiffer(known)).toEqual([]);
   expect(await overdue(known)).toEqual([]);
-  // Every cohort with people inside has its run, and nobody is due before now.
-  expect(begun.map(({ cohortId }) => cohortId).sort((a, b) => a - b)).toEqual((await sql.rows<{ id: number }>(`select distinct cohort_id as id from enrollment where state = 'active' order by 1`)).map((row) => row.id));
+  // Every cohort has its run, and nobody is due before now.
+  expect(begun.map(({ cohortId }) => cohortId).sort((a, b) => a - b)).toEqual((await sql.rows<{ id: number }>('select id from cohort order by id')).map((row) => row.id));
   expect(await sql.rows(`select 1 from enrollment where state = 'active' and due_at <= now() - interval '1 minute'`)).toEqual([]);
   expect(await sql.rows(`select 1 from enrollment where entered_at < (select published_at from journey_version where no = 1) or entered_at > now()`)).toEqual([]);
   // Who left is not mailed again, and reports know when mails were sent.
