@@ -237,6 +237,21 @@ describe('a journey', () => {
     await total('enrolled', 0);
   });
 
+  test('can be meant by a segment: its mail, or that of one step', async () => {
+    await visit('/segments/new');
+    await page.getByRole('button', { name: 'Add Condition' }).last().click();
+    await page.waitForFunction("document.activeElement?.getAttribute('aria-haspopup') === 'dialog'");
+    await page.keyboard.type('sent');
+    await page.getByRole('option', { name: /^Sent/ }).first().click();
+    await page.getByLabel('Which mail').selectOption('journey');
+    await page.getByRole('option', { name: 'Welcome series' }).click();
+    await page.getByTestId('segment-total').filter({ hasText: `${READERS} in total` }).waitFor();
+    // Only the one who was moved there has got the last mail.
+    await page.getByLabel('Step', { exact: true }).selectOption({ label: 'One question' });
+    await page.getByTestId('segment-total').filter({ hasText: '1 in total' }).waitFor();
+    await clean();
+  });
+
   test('goes from step to step by the arrow keys and shows one by Enter', async () => {
     await visit(`/journeys/${id}`);
     const { graph } = await api<{ graph: Graph }>('GET', `/journeys/${id}/graph`);

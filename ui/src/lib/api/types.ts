@@ -109,8 +109,6 @@ export type Journey = Reply<'/journeys/{id}', 'get'>;
 /** What the person may do with a journey now. */
 export type JourneyAction = Journey['allowed'][number];
 export type JourneyVersionGraph = Reply<'/journeys/{id}/graph', 'get'>;
-export type JourneyDraft = Reply<'/journeys/{id}/draft', 'get'>;
-export type JourneyProblem = JourneyDraft['problems'][number];
 export type JourneyValidation = Reply<'/journeys/{id}/validate', 'post'>;
 export type JourneyMoving = JourneyValidation['people'];
 export type JourneyAnalytics = Reply<'/journeys/{id}/analytics', 'get'>;

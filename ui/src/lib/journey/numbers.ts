@@ -1,6 +1,6 @@
 import type { JourneyAnalytics } from '$lib/api/types.ts';
 import { portsOf } from '$lib/canvas/ports.ts';
-import { count, share } from '$lib/format/format.svelte.ts';
+import { share } from '$lib/format/format.svelte.ts';
 import { journeyText } from '$lib/strings/en/journeys.ts';
 import type { GraphNode } from '#domain/journey/graph.ts';
 import { passedOf } from './flow.ts';
@@ -71,5 +71,3 @@ export function shareOf(numbers: StepNumbers | undefined, port: string): string 
   const all = passedOf(numbers) - (numbers?.ports['moved'] ?? 0);
   return all === 0 ? '' : share(numbers?.ports[port] ?? 0, all);
 }
-
-export const figureWords = ({ value, label, note }: Figure): string => `${count(value)} ${label}${note === undefined ? '' : ` (${note})`}`;

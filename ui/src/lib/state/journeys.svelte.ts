@@ -1,6 +1,5 @@
 import { get, patch, post, remove } from '$lib/api/client.ts';
 import type { Journey, JourneyAction, JourneyRow, Query } from '$lib/api/types.ts';
-import type { Option } from '$lib/components/table/column.ts';
 import { Action } from './action.svelte.ts';
 import { Resource } from './resource.svelte.ts';
 import { Pages } from './table.svelte.ts';
@@ -32,7 +31,3 @@ export class Journeys extends Pages<JourneyRow, Query<'/journeys'>> {
     return true;
   });
 }
-
-/** Journeys by a part of their name, as choices. */
-export const findJourneys = (text: string): Promise<Option[]> =>
-  get('/journeys', { query: { limit: 50, ...(text ? { search: text } : {}) } }).then(({ data }) => data.map((journey) => ({ value: journey.id, label: journey.name })));
