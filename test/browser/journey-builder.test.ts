@@ -37,7 +37,16 @@ describe('drawing a journey', () => {
     const nameOf = (step: string) => nodes.find((node) => node.id === step)!.name;
     return edges.map(({ from, port, to }) => `${nameOf(from)} ${port} ${nameOf(to)}`).sort();
   };
-  const centreOf = async (place: Locator) => { const box = (await place.boundingBox())!; return [box.x + box.width / 2, box.y + box.height / 2] as const; };
+  /** Where something is once the picture stands still. */
+  const centreOf = async (place: Locator) => {
+    for (let last = '', tries = 0; tries < 50; tries++) {
+      const box = (await place.boundingBox())!;
+      if (JSON.stringify(box) === last) return [box.x + box.width / 2, box.y + box.height / 2] as const;
+      last = JSON.stringify(box);
+      await page.waitForTimeout(80);
+    }
+    throw new Error('it does not come to rest');
+  };
   const drag = async (from: Locator, to: Locator | readonly [number, number]) => {
     await page.mouse.move(...(await centreOf(from)));
     await page.mouse.down();
@@ -218,6 +227,48 @@ describe('drawing a journey', () => {
     await dialog.getByRole('button', { name: 'Load theirs' }).click();
     await card('Welcomed').waitFor();
     expect(await names()).not.toContain('Salute');
+  });
+
+  test('without the server it says so, keeps what is drawn, and saves it when it can', async () => {
+    await page.route(`**/api/v1/journeys/${id}/draft`, (route) => route.abort());
+    await card('Greeting').click();
+    await panel().getByLabel('Name', { exact: true }).fill('Greeting by mail');
+    await page.getByText('Reconnecting. Your changes are kept here.').waitFor();
+    await page.unroute(`**/api/v1/journeys/${id}/draft`);
+    await expect.poll(async () => (await keeper.api<Draft>('GET', `/journeys/${id}/draft`)).graph.nodes.map(({ name }) => name), { timeout: 15_000 }).toContain('Greeting by mail');
+    await panel().getByLabel('Name', { exact: true }).fill('Greeting');
+    expect(await names()).toContain('Greeting');
+  });
+
+  test('of 200 steps only those in sight are drawn, and a pointer or a key is answered within 50 ms', async () => {
+    const large = (await keeper.api<{ id: string }>('POST', '/journeys', { name: 'Large' })).id;
+    const { version, graph } = await keeper.api<Draft>('GET', `/journeys/${large}/draft`);
+    const nodes = Array.from({ length: 199 }, (_, i) => ({ id: `wait-${i}`, kind: i % 3 === 0 ? 'field-condition' : 'fixed-delay', name: `Step ${i}`, config: {}, x: (i % 5) * 300, y: 150 + Math.floor(i / 5) * 150 }));
+    const edges = nodes.map(({ id: to }, i) => ({ from: i === 0 ? 'entry' : nodes[i - 1]!.id, port: i === 0 || nodes[i - 1]!.kind === 'fixed-delay' ? 'next' : 'yes', to }));
+    await keeper.api('PUT', `/journeys/${large}/draft`, { version, graph: { nodes: [...graph.nodes, ...nodes], edges } });
+    await page.goto(`${keeper.app.baseUrl}/journeys/${large}/edit`);
+    await card('Step 1').waitFor();
+    await page.getByRole('img', { name: 'Overview of the journey' }).waitFor();
+    await expect.poll(() => page.locator('.svelte-flow__node').count()).toBeLessThan(60);
+    await page.evaluate(() => {
+      const held = globalThis as unknown as { answers: number[] };
+      held.answers = [];
+      new PerformanceObserver((list) => held.answers.push(...list.getEntries().map((entry) => (entry as PerformanceEventTiming).processingEnd - (entry as PerformanceEventTiming).processingStart))).observe({ type: 'event', durationThreshold: 16 } as PerformanceObserverInit);
+    });
+    const [x, y] = await centreOf(card('Step 1'));
+    await drag(card('Step 1'), [x + 120, y + 40]);
+    await page.mouse.move(x, y + 300);
+    await page.mouse.wheel(0, 200);
+    await page.getByRole('application', { name: 'Canvas of the journey' }).focus();
+    for (let i = 0; i < 15; i++) await page.keyboard.press('Tab');
+    for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Control+z');
+    await page.waitForTimeout(300);
+    const answers = (await page.evaluate(() => (globalThis as unknown as { answers: number[] }).answers)).sort((a, b) => a - b);
+    expect(answers[Math.floor(answers.length * 0.9)] ?? 0).toBeLessThan(50);
+    await saved();
+    await page.goto(`${keeper.app.baseUrl}/journeys/${id}/edit`);
+    await card('Greeting').waitFor();
   });
 
   test('readable in the dark and on a phone, where it is a picture with a list', async () => {
