@@ -177,7 +177,7 @@ test('whatever the order of visits, wakes, moves, pauses and resumes, nobody wit
 
     for (const order of orders) {
       if (order.kind === 'wait') pass(now + order.ms);
-      else if (order.kind === 'act' || order.kind === 'end') {
+      else if ('visit' in order) {
         const chosen = running[order.visit % Math.max(1, running.length)];
         if (chosen === undefined) continue;
         if (order.kind === 'act') chosen.seen ??= act(chosen.token.node);
