@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Graph, GraphNode, NodeKindName } from '../../workflows/domain/journey/graph.ts';
+import { addressesIn } from '../../ui/src/lib/journey/addresses.ts';
 import { funnelOf, reachedOf, type CountedSteps } from '../../ui/src/lib/journey/flow.ts';
 
 /** What the screens of a journey make of its counters before they are drawn. */
@@ -50,4 +51,15 @@ describe('the funnel', () => {
     const loop: Graph = { nodes: graph.nodes.slice(0, 3), edges: [...graph.edges.slice(0, 2), { from: 'wait', port: 'next', to: 'welcome' }] };
     expect(funnelOf(loop, { welcome: { ...none, ports: { next: 300 } }, wait: { ...none, waiting: 100, ports: { next: 200 } } }, 100).map(({ node }) => node.id)).toEqual(['entry', 'welcome', 'wait']);
   });
+});
+
+describe('typed addresses', () => {
+  test.each([
+    ['ada@example.com, bob@example.com;cy@example.com\ndee@example.com', ['ada@example.com', 'bob@example.com', 'cy@example.com', 'dee@example.com']],
+    ['ada@example.com bob@example.com', ['ada@example.com', 'bob@example.com']],
+    ['Ada Quill <ada@example.com>, bob@example.com', ['ada@example.com', 'bob@example.com']],
+    ['nobody at example', ['nobody at example']],
+    ['Ada@example.com\nada@EXAMPLE.com', ['Ada@example.com']],
+    [' ,;\n ', []],
+  ])('%j', (text, found) => expect(addressesIn(text)).toEqual(found));
 });

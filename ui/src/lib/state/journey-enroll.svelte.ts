@@ -5,9 +5,6 @@ import { isOver } from './journey-view.svelte.ts';
 
 export type EnrollRequest = Body<'/journeys/{id}/enroll', 'post'>;
 
-/** As typed or pasted: one per line, or separated by commas, semicolons or spaces; each once. */
-export const addressesIn = (text: string): string[] => [...new Map(text.split(/[\s,;]+/).filter(Boolean).map((one) => [one.toLowerCase(), one])).values()];
-
 /** A long operation on a journey, watched until it has ended. */
 export class JobWatch {
   job = $state.raw<JourneyJob | null>(null);
