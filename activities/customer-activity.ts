@@ -97,7 +97,7 @@ returning a.customer_id as id`;
 
 /**
  * Takes over who was sent a mail, and counts it for the domain of her address. Told of the same message twice it changes
- * nothing the second time.
+ * nothing the second time; the mail of a journey's step that she gets again is known by its later second.
  * @param zone the organization's, whose days the domains are counted by
  * @returns the customers whose documents changed
  */
@@ -115,17 +115,17 @@ export interface SentRanges {
 
 const SENT = /* sql */ `
 with told as (
-  select m.customer_id, m.mail_no, min(m.ended_at) as at, min(split_part(c.email_key, '@', 2)) as domain
+  select m.customer_id, m.mail_no, max(m.ended_at) as at, count(distinct m.ordinal) as times, min(split_part(c.email_key, '@', 2)) as domain
     from unnest($1::int[], $2::int[], $3::int[]) r(mail_no, first, last) join message m on m.mail_no = r.mail_no and m.ordinal between r.first and r.last and m.state = 2
     join customer c on c.id = m.customer_id left join customer_activity a on a.customer_id = m.customer_id
-   where not exists (select from unnest(a.sent_in) v where v >> 32 = m.mail_no)
+   where not exists (select from unnest(a.sent_in) v where v >> 32 = m.mail_no and v & 4294967295 >= floor(extract(epoch from m.ended_at))::bigint)
    group by 1, 2
 ), counted as (
-  insert into domain_count (mail_no, on_day, domain, sent) select mail_no, (at at time zone $4)::date, domain, count(*) from told group by 1, 2, 3 order by 1, 2, 3
+  insert into domain_count (mail_no, on_day, domain, sent) select mail_no, (at at time zone $4)::date, domain, sum(times) from told group by 1, 2, 3 order by 1, 2, 3
   on conflict (mail_no, on_day, domain) do update set sent = domain_count.sent + excluded.sent
 )
 insert into customer_activity as a (customer_id, version, sent_last, sent_count, sent_in)
-select customer_id, 1, (extract(epoch from max(at)) * 1000)::bigint, count(*), array_agg(${packed('mail_no', 'at')} order by mail_no) from told group by customer_id order by customer_id
+select customer_id, 1, (extract(epoch from max(at)) * 1000)::bigint, sum(times), array_agg(${packed('mail_no', 'at')} order by mail_no) from told group by customer_id order by customer_id
 on conflict (customer_id) do update set version = a.version + 1, sent_last = greatest(a.sent_last, excluded.sent_last),
   sent_count = coalesce(a.sent_count, 0) + excluded.sent_count, sent_in = packed_last(a.sent_in, excluded.sent_in)
 returning a.customer_id as id`;

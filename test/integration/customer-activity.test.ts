@@ -94,6 +94,19 @@ test('who was sent a mail is told any number of times and kept once', async () =
   expect(await kept()).toEqual({ version: 1, sent_last: T0, sent_count: 1, sent_in: [pack(mails[0]!, second(0))] });
 });
 
+test('a mail of a journey that she gets again counts again', async () => {
+  const [, mail] = mails;
+  const sendAgain = (visit: number) => use(({ sql }) => sql.run('insert into message (mail_no, ordinal, customer_id, connection_no, state, ended_at, enrollment_id, visit) values ($1, $2, $3, 1, 2, to_timestamp($4::float8 / 1000), 1, $2)', [mail, visit, ids[0], T0 + visit * 60_000]));
+  const told = () => use(({ sql }) => sql.transaction((tx) => keepSent(tx, [{ mailNo: mail!, ranges: [1, 9] }], 'UTC')));
+  for (const visit of [1, 2]) {
+    await sendAgain(visit);
+    await told();
+    await told();
+    expect(await kept()).toEqual({ version: visit, sent_last: T0 + visit * 60_000, sent_count: visit, sent_in: [pack(mail!, second(visit * 60))] });
+  }
+  expect(await use(({ sql }) => sql.first('select sum(sent)::int as sent from domain_count where mail_no = $1', [mail]))).toEqual({ sent: 2 });
+});
+
 test('a count asked after the event was acknowledged has it', async () => {
   await arrive({ type: 'clicked', after: 0 });
   const asks = (event: string, more: object = {}) => use(async (tenant) => (await countRule(tenant, { op: 'and', parts: [{ event, operator: 'has_done', campaign, ...more }] })).total);
