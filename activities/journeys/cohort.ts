@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { Arrival, Visit } from '#domain/journey/board.ts';
+import { musterToken, type Arrival, type Visit } from '#domain/journey/board.ts';
 import type { GraphNode } from '#domain/journey/graph.ts';
 import { nodeKinds } from '#domain/journey/nodes/index.ts';
 import type { NodeKind, Part, Step, Surroundings } from '#domain/journey/nodes/node.ts';
@@ -54,7 +54,12 @@ export type VisitDependencies = Pick<Container, 'tenants' | 'gateway' | 'logger'
 const PAGE = 1_000;
 const HEARTBEAT_MS = 2_000;
 const NOWHERE: Visit = { arrivals: [], nextDue: null, paused: false };
-const PAUSED: Visit = { arrivals: [], nextDue: null, paused: true };
+
+/** Whom an attempt before this one moved and did not live to tell of: where people stand is looked up in their rows. */
+function untold(): Arrival[] {
+  const { node, activity, title } = musterToken;
+  return Context.current().info.attempt > 1 ? [{ port: '', node, activity, title, count: 0 }] : [];
+}
 
 /** Temporal's clock as this attempt knows it: its time in the queue costs nobody a second of her wait. */
 export function attemptClock(): () => number {
@@ -73,7 +78,7 @@ export async function visitStep(dependencies: VisitDependencies, input: NodeInpu
   return alive(HEARTBEAT_MS, () => tenants.use(input.orgId, async (tenant) => {
     const journey = await readHead(tenant, input);
     if (journey === undefined) return NOWHERE;
-    if (journey.state === 'paused' && (await park(tenant.sql, input.journeyId, input.cohortId))) return PAUSED;
+    if (journey.state === 'paused' && (await park(tenant.sql, input.journeyId, input.cohortId))) return { arrivals: untold(), nextDue: null, paused: true };
     if (journey.isParked) await unpark(tenant.sql, input.cohortId);
     const version = await versions.get(tenant, input.journeyId, input.versionNo);
     const node = version.node(input.node);
@@ -91,8 +96,8 @@ export async function visitStep(dependencies: VisitDependencies, input: NodeInpu
       if (seen.count < PAGE || isPaused) break;
     }
     if (arrivals.hasChanges) gateway.nudgeOutbox(input.orgId);
-    if (isPaused && (await park(tenant.sql, input.journeyId, input.cohortId))) return { ...PAUSED, arrivals: arrivals.list };
-    return { arrivals: arrivals.list, nextDue: await nextDueAt(tenant.sql, input, now()), paused: false };
+    if (isPaused && (await park(tenant.sql, input.journeyId, input.cohortId))) return { arrivals: [...untold(), ...arrivals.list], nextDue: null, paused: true };
+    return { arrivals: [...untold(), ...arrivals.list], nextDue: await nextDueAt(tenant.sql, input, now()), paused: false };
   }));
 }
 
@@ -150,15 +155,20 @@ async function visitPage({ logger }: VisitDependencies, scene: Scene, work: Visi
       departures.push({ member, port: outcome.port, next, rest, because: outcome.because ?? null, change: outcome.change ?? null });
     } else if (outcome?.kind === 'rest') stays.push({ member, until: outcome.until, wake: outcome.wake ?? null });
   }
-  const moved = departures.length === 0 ? new Set<number>() : await depart(tenant.sql, { ...move(), now: leftAt }, departures);
-  const went = departures.filter(({ member }) => moved.has(member.enrollmentId));
-  arrivals.add(went);
-  for (const [next, comers] of Map.groupBy(went.filter(({ rest }) => typeof rest?.wake === 'string'), (each) => each.next!)) {
-    const waiters = comers.map(({ member, rest }) => ({ member: { ...member, visit: member.visit + 1, arrivedAt: leftAt }, wake: rest!.wake! }));
-    if ((await wakeMissed(tenant.sql, input, next, waiters)) > 0) arrivals.hurry(next, leftAt);
-  }
-  await stay(tenant.sql, input, stays);
-  await wakeMissed(tenant.sql, input, node, stays.flatMap(({ member, wake }) => (wake === null || member.wokenById !== null ? [] : [{ member, wake }])));
+  let hurried: GraphNode[] = [];
+  const moved = await depart(tenant.sql, { ...move(), now: leftAt }, departures, async (tx, ids) => {
+    hurried = [];
+    const resting = departures.filter(({ member, rest }) => ids.has(member.enrollmentId) && (rest?.wake ?? null) !== null);
+    for (const [next, comers] of Map.groupBy(resting, (each) => each.next!)) {
+      const waiters = comers.map(({ member, rest }) => ({ member: { ...member, visit: member.visit + 1, arrivedAt: leftAt }, wake: rest!.wake! }));
+      if ((await wakeMissed(tx, input, next, waiters)) > 0) hurried.push(next);
+    }
+  });
+  arrivals.add(departures.filter(({ member }) => moved.has(member.enrollmentId)));
+  for (const next of hurried) arrivals.hurry(next, leftAt);
+  await stay(tenant.sql, input, stays, async (tx) => {
+    await wakeMissed(tx, input, node, stays.flatMap(({ member, wake }) => (wake === null || member.wokenById !== null ? [] : [{ member, wake }])));
+  });
   return { count: members.length, last, paused: acted?.paused ?? false };
 }
 

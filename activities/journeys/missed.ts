@@ -14,10 +14,11 @@ export interface Waiter {
 
 /**
  * Who comes to wait for an event may have done it between her arrival and the moment her waiting was written: who applied
- * that event then did not see her. It is looked for once she is seen, so nothing falls between.
+ * that event then did not see her. It is looked for in the transaction that writes her waiting: whoever applies one from then on
+ * waits for her row, so nothing falls between, and a worker that dies leaves neither half.
  * @returns how many were woken by it
  */
-export async function wakeMissed(sql: Sql, place: Pick<Place, 'cohortId'>, node: GraphNode, waiters: readonly Waiter[]): Promise<number> {
+export async function wakeMissed(sql: Pick<Sql, 'rows' | 'run'>, place: Pick<Place, 'cohortId'>, node: GraphNode, waiters: readonly Waiter[]): Promise<number> {
   const { matches } = kindOf(node);
   if (matches === undefined || waiters.length === 0) return 0;
   const since = Math.min(...waiters.map(({ member }) => member.arrivedAt));

@@ -36,15 +36,16 @@ export interface MoveContext {
 /**
  * Moves those who leave, in one statement with their paths, and writes what the step writes of them in the same transaction:
  * exactly once, for whoever has moved on, ended or changed hands meanwhile is not touched.
+ * @param follow what else belongs to the move, once it is seen by whoever waits for these rows; like all of it it may run again
  * @returns ids of the runs that moved
  */
-export async function depart(sql: Sql, context: MoveContext, departures: readonly Departure[]): Promise<ReadonlySet<number>> {
+export async function depart(sql: Sql, context: MoveContext, departures: readonly Departure[], follow?: (tx: Transaction, moved: ReadonlySet<number>) => Promise<void>): Promise<ReadonlySet<number>> {
   if (departures.length === 0) return new Set();
   return settled(sql, async (tx) => {
     const effects = await holdChanged(tx, departures.flatMap(({ member, change }) => (change === null ? [] : [{ ...change, enrollmentId: member.enrollmentId, customerId: member.customerId }])));
     const details = departures.map(({ member, because }) => {
       const told = { ...because, ...effects.detailOf(member.enrollmentId) };
-      return Object.keys(told).length === 0 ? null : JSON.stringify(told);
+      return Object.keys(told).length === 0 ? null : JSON.stringify(told, storable);
     });
     const rows = await tx.rows<{ id: number }>(MOVE, [
       context.place.cohortId, context.place.node, context.now, context.reentry === 'after_completion',
@@ -54,8 +55,14 @@ export async function depart(sql: Sql, context: MoveContext, departures: readonl
     ]);
     const moved = new Set(rows.map((row) => row.id));
     await effects.apply(tx, moved, `Journey “${context.journeyName}”`);
+    await follow?.(tx, moved);
     return moved;
   });
+}
+
+/** Half of a surrogate pair, as a text cut to its length may end with, or a NUL is what the database takes in no JSON. */
+function storable(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.toWellFormed().replaceAll('\u0000', '') : value;
 }
 
 // The rows are held in the order of their ids, as everybody holds them.
@@ -83,12 +90,15 @@ export interface Stay extends Rest {
   readonly member: Pick<Standing, 'enrollmentId' | 'visit' | 'wokenById'>;
 }
 
-/** Writes when those who stay are asked next. Who was woken by something else meanwhile stays woken. */
-export async function stay(sql: Sql, place: Place, stays: readonly Stay[]): Promise<void> {
+/** Writes when those who stay are asked next, and what follows from it in the same transaction. Who was woken by something else meanwhile stays woken. */
+export async function stay(sql: Sql, place: Place, stays: readonly Stay[], follow: (tx: Transaction) => Promise<void>): Promise<void> {
   if (stays.length === 0) return;
-  await settled(sql, (tx) => tx.run(STAY, [
-    place.cohortId, place.node, stays.map((each) => each.member.enrollmentId), stays.map((each) => each.member.visit), stays.map((each) => each.until), stays.map((each) => each.wake), stays.map((each) => each.member.wokenById),
-  ]));
+  await settled(sql, async (tx) => {
+    await tx.run(STAY, [
+      place.cohortId, place.node, stays.map((each) => each.member.enrollmentId), stays.map((each) => each.member.visit), stays.map((each) => each.until), stays.map((each) => each.wake), stays.map((each) => each.member.wokenById),
+    ]);
+    await follow(tx);
+  });
 }
 
 const STAY = statement('journey-stay', /* sql */ `

@@ -57,6 +57,14 @@ test('everybody is told of once, signed by Standard Webhooks, with what was said
   expect(await overdue(journey)).toEqual([]);
 }, 90_000);
 
+test('an answer that is cut in the middle of an emoji holds nobody up', async () => {
+  sink.answer = () => ({ status: 200, body: `${'x'.repeat(299)}😀` });
+  const journey = await publish(organization, null, calls('/emoji'));
+  await enroll(journey, 2, 'emoji');
+  await untilOver(journey, 30_000);
+  expect((await details(journey)).map(({ response }) => response)).toEqual(Array(2).fill(`${'x'.repeat(299)}\uFFFD`));
+}, 60_000);
+
 test('what may be a moment’s trouble is tried again with the same id and body, and she waits meanwhile', async () => {
   sink.answer = (_request, before) => (before === 0 ? { status: 503, body: 'down' } : { status: 204 });
   const journey = await publish(organization, null, calls('/later', { failed }));

@@ -9,7 +9,7 @@ export function sayBecause(because: Readonly<Record<string, unknown>> | undefine
 function sayValue(value: unknown): string {
   if (value === null || value === undefined) return 'none';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (typeof value !== 'string') return typeof value === 'number' ? String(value) : JSON.stringify(value).slice(0, 100);
+  if (typeof value !== 'string') return typeof value === 'number' ? String(value) : JSON.stringify(value).slice(0, 100).toWellFormed();
   const instant = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}):\d{2}(?:\.\d+)?Z$/.exec(value);
-  return instant === null ? `“${value.slice(0, 100)}”` : `${instant[1]} ${instant[2]} UTC`;
+  return instant === null ? `“${value.slice(0, 100).toWellFormed()}”` : `${instant[1]} ${instant[2]} UTC`;
 }
