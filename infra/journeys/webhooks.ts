@@ -49,11 +49,13 @@ export async function placeWebhooks(sql: Sql, place: Place, members: readonly St
   return readWebhooks(sql, members);
 }
 
+// Her run is held: whoever erases her finds what is said of her here, or nothing is written.
 const PLACE = statement('journey-webhook-place', /* sql */ `
 insert into journey_webhook (enrollment_id, visit, message_id, body, first_at, next_at)
-select e.id, e.visit, u.message_id, u.body, to_timestamp($3::float8 / 1000), to_timestamp($3::float8 / 1000)
-  from unnest($4::bigint[], $5::int[], $6::text[], $7::text[]) u(id, visit, message_id, body) join enrollment e on e.id = u.id and e.visit = u.visit
- where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' order by e.id on conflict do nothing`);
+select id, visit, message_id, body, to_timestamp($3::float8 / 1000), to_timestamp($3::float8 / 1000) from (
+  select e.id, e.visit, u.message_id, u.body from unnest($4::bigint[], $5::int[], $6::text[], $7::text[]) u(id, visit, message_id, body) join enrollment e on e.id = u.id and e.visit = u.visit
+   where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' order by e.id for share of e) here
+on conflict do nothing`);
 
 export function readWebhooks(sql: Pick<Sql, 'rows'>, members: readonly Pick<Standing, 'enrollmentId' | 'visit'>[]): Promise<Webhook[]> {
   return sql.rows(WEBHOOKS, [members.map((member) => member.enrollmentId), members.map((member) => member.visit)]);
