@@ -62,7 +62,7 @@ export interface Refusal {
 function tickText(options: { readonly retries: boolean; readonly capped: boolean; readonly journey?: boolean }): string {
   const hasLeft = options.journey ? "not exists (select from enrollment e where e.id = m.enrollment_id and e.visit = m.visit and e.state = 'active')" : 'false';
   const isOver = options.capped
-    ? '(select count(*) from message p where p.customer_id = c.id and p.mail_no <> $5 and p.state in (1, 2, 5) and p.started_at > now() - make_interval(days => $13)) >= $12'
+    ? '(select count(*) from message p where p.customer_id = c.id and (p.mail_no <> $5 or p.ordinal <> m.ordinal) and p.state in (1, 2, 5) and p.started_at > now() - make_interval(days => $13)) >= $12'
     : 'false';
   return /* sql */ `
 with ended as (
