@@ -1,6 +1,6 @@
 import { AppError } from '#domain/shared/errors.ts';
 import type { SendEngine } from '../../infra/mail/engine.ts';
-import { messageStates } from '../../infra/mail/ledger.ts';
+import { messageStates, tellSent } from '../../infra/mail/ledger.ts';
 import type { RangeStop } from '../../infra/mail/range-run.ts';
 import { dropLane, placeMessages, readMessages, readStepLedger, takeLane, waitingCohorts, withdrawLeft, type Message, type StepLedger } from '../../infra/journeys/messages.ts';
 import type { Outcome, Scene, VisitWork } from './cohort.ts';
@@ -49,6 +49,7 @@ export function sendVisit(engine: SendEngine, lines: Lines): VisitWork {
       const unsent = placed.filter((message) => message.mailNo === mailNo && isOpen(message)).map((message) => message.ordinal);
       const ended: Ended = unsent.length === 0 ? { stop: null, problem: null } : await sendThem(scene, mailNo, unsent, engine, lines);
       const messages = await readMessages(sql, mailNo, members);
+      await tellUntold(scene, placed, messages);
       if (unsent.length > 0) await dropLane(sql, input, mailNo);
       if (ended.problem !== null) await noteProblem(scene, ended.problem);
       else if (scene.journey.problemStep === node.id) await clearProblem(scene);
@@ -64,6 +65,16 @@ export function sendVisit(engine: SendEngine, lines: Lines): VisitWork {
 }
 
 const isOpen = ({ state }: Message): boolean => state === messageStates.pending || state === messageStates.sending;
+
+/**
+ * What an attempt before this one sent it may not have lived to tell the index: it died before it moved them. Told twice it
+ * changes nothing; the sweep has it followed.
+ */
+async function tellUntold({ tenant: { sql } }: Scene, placed: readonly Message[], messages: readonly Message[]): Promise<void> {
+  const begun = new Set(placed.filter(({ state }) => state === messageStates.sent || state === messageStates.sending).map((message) => message.enrollmentId));
+  const sent = messages.filter(({ state, enrollmentId }) => state === messageStates.sent && begun.has(enrollmentId));
+  for (const [mailNo, hers] of Map.groupBy(sent, (message) => message.mailNo)) await tellSent(sql, mailNo, hers.map((message) => message.ordinal));
+}
 
 /** Over the step's connection; when it breaks, over its backup. */
 async function sendThem(scene: Scene, mailNo: number, ordinals: readonly number[], engine: SendEngine, lines: Lines): Promise<Ended> {
@@ -113,7 +124,7 @@ async function noteProblem({ tenant: { sql }, input }: Scene, problem: string): 
 /** Whom it held has left: there is nobody by whom it would show that it works again. */
 async function clearProblemOfNobody({ tenant: { sql }, input }: Scene): Promise<void> {
   await sql.run(
-    `update journey set problem = null, problem_step = null where id = $1 and problem_step = $2 and not exists (select from enrollment where journey_id = $1 and node_id = $2 and state = 'active')`, [input.journeyId, input.node]);
+    `update journey set problem = null, problem_step = null where id = $1 and problem_step = $2 and not exists (select from enrollment_count where journey_id = $1 and node_id = $2 and state = 'active' having sum(n) > 0)`, [input.journeyId, input.node]);
 }
 
 async function clearProblem({ tenant: { sql }, input }: Scene): Promise<void> {
