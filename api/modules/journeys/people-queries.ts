@@ -45,14 +45,14 @@ export interface WebhookRow {
 export const WEBHOOKS_OF = /* sql */ `
 select visit, state, attempt as attempts, status, response, first_at as "firstAt", next_at as "nextAt" from journey_webhook where enrollment_id = $1`;
 
-/** The row decides: a step that is acting on her finds that she has gone. $4: it is an exit. */
+/** The row decides: a step that is acting on her finds that she has gone. $4: it is an exit. $7: of this version the step is. */
 export const MOVE = /* sql */ `
-with held as (select id, visit, node_id, arrived_at from enrollment where journey_id = $1 and id = $2 and state = 'active' for update),
+with held as (select id, visit, node_id, arrived_at from enrollment where journey_id = $1 and id = $2 and version_no = $7 and state = 'active' for update),
 path as (
   insert into enrollment_step (enrollment_id, visit, node_id, port, arrived_at, left_at, detail) select id, visit, node_id, 'moved', arrived_at, $5::timestamptz, $6::jsonb from held on conflict do nothing)
 update enrollment e set node_id = $3, visit = e.visit + 1, arrived_at = $5::timestamptz, due_at = case when not $4 then $5::timestamptz end, wake_event = null, woken_by = null, woken_at = null,
   state = case when $4 then 'completed' else 'active' end, ended_at = case when $4 then $5::timestamptz end
- from held h where e.id = h.id returning e.id`;
+ from held h where e.id = h.id returning e.cohort_id as "cohortId"`;
 
 export const REMOVE = /* sql */ `
 update enrollment set state = 'exited', reason = 'removed', ended_at = $3::timestamptz, due_at = null, wake_event = null, woken_by = null, woken_at = null

@@ -113,23 +113,24 @@ export function createJourneyPeople({ tenants, gateway, clock, logger }: Pick<Co
      * @throws AppError `invalid` for a step that is not there or an entry; `conflict` when her run is over or she stands there
      */
     move: async (orgId: string, role: Role, id: string, enrollmentId: number, step: string, actor: string) => {
-      const { view, run } = await tenants.use(orgId, async (tenant) => {
+      const { view, cohort } = await tenants.use(orgId, async (tenant) => {
         const journey = await reader.find(tenant.sql, id);
         const run = await find(tenant.sql, id, enrollmentId);
         const node = (await versions.get(tenant, id, run.version)).node(step);
         if (node === undefined) throw refuse('step', `Version ${run.version}, in which she is, has no such step.`);
         if (node.kind === 'entry') throw refuse('step', 'Nobody stands on the entry. Choose the step after it.');
         if (run.state === 'active' && run.node === step) throw new AppError('conflict', `She stands on “${node.name}” already.`);
-        await tenant.sql.transaction(async (tx) => {
-          const moved = await tx.rows(MOVE, [id, enrollmentId, step, node.kind === 'exit', new Date(clock.now()).toISOString(), JSON.stringify({ by: actor, to: node.name })]);
-          if (moved.length === 0) throw new AppError('conflict', 'Her run is over: nobody can be moved any more.');
+        const cohortId = await tenant.sql.transaction(async (tx) => {
+          const [moved] = await tx.rows<{ cohortId: number }>(MOVE, [id, enrollmentId, step, node.kind === 'exit', new Date(clock.now()).toISOString(), JSON.stringify({ by: actor, to: node.name }), run.version]);
+          if (moved === undefined) throw new AppError('conflict', run.state === 'active' ? 'Her run has ended, or goes on in another version, since a moment ago. Look again.' : 'Her run is over: nobody can be moved any more.');
           await tx.run(`insert into audit (actor, action, subject, detail) values ($1, 'journey.person_moved', $2, $3)`, [actor, journey.name, JSON.stringify({ id, enrollment: enrollmentId, before: run.node, after: step })]);
+          return moved.cohortId;
         });
-        return { view: await show(tenant, role, id, enrollmentId), run };
+        return { view: await show(tenant, role, id, enrollmentId), cohort: { orgId, journeyId: id, versionNo: run.version, cohortId } };
       });
       // She is due: without this nudge the sweep finds her within a minute.
       if (view.state === 'active') {
-        await gateway.wakeCohort({ orgId, journeyId: id, versionNo: run.version, cohortId: run.cohortId }, [step])
+        await gateway.wakeCohort(cohort, [step])
           .catch((error: unknown) => logger.warn({ err: error, orgId, journeyId: id }, 'somebody moved by hand waits for the sweep'));
       }
       return view;
