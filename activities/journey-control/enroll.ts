@@ -9,9 +9,11 @@ import { stagedAfter, stagePeople } from './stage.ts';
 
 /**
  * While so many people of the organization are due, no further cohort begins: an enrollment of a million is fifty cohorts at a
- * time, and people of other journeys have their turn. Who rests in a wait is not due.
+ * time, and people of other journeys have their turn. Who rests in a wait is not due, and who waits for Resume holds up nobody.
  */
 const DUE_MAX = 50_000;
+/** So many of the latest who are due are looked through: among them may be those of paused journeys. */
+const DUE_SEEN = 2 * DUE_MAX;
 const PAUSE_MS = 1_000;
 
 /**
@@ -35,9 +37,13 @@ export async function enrollJob(work: JobWork<'enroll'>): Promise<Progress> {
 }
 
 async function isBusy({ tenant: { sql }, now }: JobWork<'enroll'>): Promise<boolean> {
-  const due = await sql.first<{ n: number }>(`select count(*)::int as n from (select 1 from enrollment where state = 'active' and due_at <= to_timestamp($1::float8 / 1000) limit $2) due`, [now(), DUE_MAX]);
+  const due = await sql.first<{ n: number }>(DUE, [now(), DUE_SEEN]);
   return due!.n >= DUE_MAX;
 }
+
+const DUE = /* sql */ `
+select count(*)::int as n from (select journey_id, cohort_id from enrollment where state = 'active' and due_at <= to_timestamp($1::float8 / 1000) order by due_at desc limit $2) due
+  join journey j on j.id = due.journey_id and j.state = 'published' where not exists (select from cohort c where c.id = due.cohort_id and c.parked)`;
 
 /** Whether everybody was asked: the last cohorts need not have moved on. */
 async function isThrough({ tenant: { sql }, jobId }: JobWork<'enroll'>): Promise<boolean> {

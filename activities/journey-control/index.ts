@@ -36,11 +36,14 @@ export function createJourneyControlActivities({ tenants, gateway, secrets, logg
   };
 
   return translating({
-    /** Whose turn it is: the oldest job of the journey that has not ended; null when there is none. */
+    /**
+     * Whose turn it is: the oldest job of the journey that has not ended; null when there is none. Resuming and archiving wait
+     * for nobody: what else is to be done may wait for the people they set free.
+     */
     async nextJourneyJob({ orgId, journeyId }: JourneyControlInput): Promise<{ id: string; title: string } | null> {
       const job = await tenants.use(orgId, ({ sql }) => sql.first<{ id: string; action: JobAction }>(
         `update journey_job set state = 'running', started_at = coalesce(started_at, now()) where id = (
-           select id from journey_job where journey_id = $1 and state in ('queued', 'running') order by created_at, id limit 1) and state in ('queued', 'running') returning id::text, action`, [journeyId]));
+           select id from journey_job where journey_id = $1 and state in ('queued', 'running') order by action not in ('resume', 'archive'), created_at, id limit 1) and state in ('queued', 'running') returning id::text, action`, [journeyId]));
       return job === undefined ? null : { id: job.id, title: titles[job.action] };
     },
 

@@ -22,7 +22,7 @@ const INSIDE = /* sql */ `e.id, e.version_no as "versionNo", e.cohort_id as "coh
 /** Moves whoever stands on a step that the newer version has, too: step, due time and path stay. Others finish on their version. */
 export async function migrateJob(work: JobWork<'migrate'>): Promise<Progress> {
   const { options: { from, to } } = work;
-  const others = `e.journey_id = $1 and e.state = 'active' and e.version_no <> $2 and ($3::int is null or e.version_no = $3)`;
+  const others = `e.journey_id = $1 and e.state = 'active' and case when $3::int is null then e.version_no < $2 else e.version_no = $3 end`;
   return inBatches(work, {
     count: (tx) => tx.first<{ n: number }>(`select count(*)::int as n from enrollment e where ${others}`, [work.journeyId, to, from]),
     hold: (tx, cursor) => tx.rows<{ id: number }>(`select e.id from enrollment e where ${others} and e.id > $4 order by e.id limit $5 for update of e`, [work.journeyId, to, from, cursor, COHORT_SIZE]),

@@ -22,7 +22,7 @@ export interface EnrollOptions {
 export interface MigrateOptions {
   /** The version people are moved to. */
   readonly to: number;
-  /** Only people of this one; null: of every other. */
+  /** Only people of this one; null: of every earlier one. */
   readonly from: number | null;
 }
 

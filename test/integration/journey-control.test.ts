@@ -71,6 +71,12 @@ describe('enroll', () => {
     expect(await asActivity(control.workJourneyJob, input, id)).toEqual({ complete: false, pauseMs: 1_000 });
     expect(started).toHaveLength(50);
     expect(await jobOf(id)).toMatchObject({ state: 'running', total: 100_000, done: 50_000 });
+    // Paused, those who are due move nowhere, and nobody waits for them; resumed, what sets them free has its turn first.
+    await rows.sql.run(`update journey set state = 'paused' where id = $1`, [journey]);
+    await expect(asActivity(control.workJourneyJob, input, id)).rejects.toThrow('not published any more');
+    await rows.sql.run(`update journey set state = 'published' where id = $1`, [journey]);
+    const resume = await queue(journey, 'resume', {});
+    expect((await asActivity(control.nextJourneyJob, input))?.id).toBe(resume);
     await rest(journey);
     await work(journey, control);
     expect(await jobOf(id)).toMatchObject({ state: 'completed', total: 100_000, done: 100_000, result: { enrolled: 100_000, barred: 0, suppressed: 0, unknown: 0 } });
