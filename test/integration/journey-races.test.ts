@@ -1,4 +1,6 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { visitStep } from '../../activities/journeys/cohort.ts';
 import { addToList } from '../../infra/customers/bulk-actions.ts';
 import { eraseCustomers } from '../../infra/customers/erase.ts';
 import { settled } from '../../infra/db/contention.ts';
@@ -101,3 +103,16 @@ test('entries, moves with effects, wakes, goals, suppressions and erasures side 
   expect(await rows.sql.rows(`select customer_id from enrollment where journey_id = $1 and state = 'active' group by 1 having count(*) > 1`, [byList])).toEqual([]);
   expect(await rows.sql.rows('select 1 from outbox')).toEqual([]);
 }, 120_000);
+
+test('whom an attempt moved that died before it told of them is looked for by the next', async () => {
+  const { container, orgId } = organization;
+  const graph = graphOf(enters({ kind: 'manual' }), update('city', { mode: 'set', value: 'Rome' }), wait('3d'));
+  const journey = await rows.publish(graph);
+  const ids = await rows.people('untold1@races.example', 'untold2@races.example');
+  const entered = await container.tenants.use(orgId, ({ org, sql }) => settled(sql, (tx) => enter({ org, tx, versions, now: Date.now() - 1_000 }, journey, ids.map((customerId) => ({ customerId })))));
+  const [{ cohortId, versionNo }] = entered!.cohorts as [{ cohortId: number; versionNo: number }];
+  const visit = (attempt: number) => new MockActivityEnvironment({ attempt, currentAttemptScheduledTimestampMs: Date.now() })
+    .run(visitStep, { ...container, versions }, { orgId, journeyId: journey, versionNo, cohortId, node: 'update-city' });
+  expect((await visit(1)).arrivals).toMatchObject([{ node: 'wait-3d', count: 2 }]);
+  expect(await visit(2)).toMatchObject({ arrivals: [{ node: '*', activity: 'muster' }], nextDue: null, paused: false });
+});
