@@ -75,7 +75,7 @@ describe('a newcomer', () => {
   test('counts the people of a city', async () => {
     await open('Segments');
     await page.getByRole('link', { name: 'New Segment' }).first().click();
-    await page.getByLabel('Name').fill('Londoners');
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Londoners');
     await page.getByRole('button', { name: 'Add Condition' }).click();
     await page.getByLabel('Value').fill('London');
     await page.getByTestId('segment-count').filter({ hasText: /^2$/ }).waitFor();
