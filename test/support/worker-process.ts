@@ -50,7 +50,7 @@ export async function startWorkerLoggingTo(device: string, env: Readonly<Record<
   const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace = 'default' } = envOf(env);
   const connection = await Connection.connect({ address: address ?? '' });
   try {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 120_000;
     for (;;) {
       const { pollers } = await connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name: queues.send }, taskQueueType: 2 });
       if (pollers?.some(({ identity }) => identity?.startsWith(`${child.pid}@`)) === true) break;
