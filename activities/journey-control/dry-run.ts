@@ -16,7 +16,7 @@ import { mailFilterOf } from '../../infra/journeys/mail-filter.ts';
 import { termsOf } from '../../infra/journeys/terms.ts';
 import { readRuleContext } from '../../search/context.ts';
 import { readCustomerRows, type StoredCustomer } from '../../search/rows.ts';
-import { COMPLETE, holdJob, type JobWork, type Progress } from './job.ts';
+import { COMPLETE, holdJob, isOvertaken, LATER, type JobWork, type Progress } from './job.ts';
 import { stagedAfter, stagePeople } from './stage.ts';
 
 const BATCH = 1_000;
@@ -35,7 +35,7 @@ interface DryRunResult {
 /**
  * Tries the draft, or the live version where there is none, over a list, a segment or who would have entered in the last days.
  * Nothing is sent and nothing changed. What it found so far is kept with the cursor after each batch.
- * @throws AppError `invalid` when list or segment are gone
+ * @throws AppError `invalid` when list or segment are gone, or the draft does not say who enters
  */
 export async function dryRunJob(work: JobWork<'dry_run'>): Promise<Progress> {
   const { tenant, jobId, journeyId, options } = work;
@@ -45,10 +45,12 @@ export async function dryRunJob(work: JobWork<'dry_run'>): Promise<Progress> {
   const graph = journey?.draft ?? journey?.live;
   if (journey === undefined || graph === null || graph === undefined) throw new AppError('invalid', 'There is nothing to try: the journey has no draft.');
   const { trigger } = termsOf(graph);
+  if (options.days !== undefined) refuseUnfinished(trigger);
   const now = work.now();
   const since = options.days === undefined ? now : now - options.days * DAY_MS;
   for (;;) {
     work.goOn();
+    if (await isOvertaken(work)) return LATER;
     const before = (await sql.first<{ total: number | null; done: number; cursor: number; result: DryRunResult | null }>('select total, done, cursor_id as cursor, result from journey_job where id = $1', [jobId]))!;
     const ids = before.total === null ? [] : await stagedAfter(sql, jobId, before.cursor, BATCH);
     if (ids.length === 0) {
@@ -79,6 +81,17 @@ async function keep(work: JobWork<'dry_run'>, from: number, to: number, done: nu
     const steps = simulation.steps.map((step) => ({ ...step, ports: step.ports.map((port) => ({ ...port, examples: port.examples.filter((each) => known.has(each.customerId)) })) }));
     await tx.run('update journey_job set cursor_id = $2, done = done + $3, result = $4 where id = $1', [work.jobId, to, done, JSON.stringify({ rates, simulation: { ...simulation, steps } } satisfies DryRunResult)]);
   });
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** A draft may have no trigger yet. @throws AppError `invalid` where it does not say who enters */
+function refuseUnfinished(trigger: Trigger | undefined): void {
+  const chosen = trigger?.kind === 'manual' ? true
+    : trigger?.kind === 'list' ? UUID.test(trigger.list)
+    : trigger?.kind === 'event' ? trigger.campaign === undefined || UUID.test(trigger.campaign)
+    : trigger !== undefined && trigger.name !== '';
+  if (!chosen) throw new AppError('invalid', 'The entry does not say yet who enters. Complete its trigger, or try the draft with a list or a segment.');
 }
 
 /** Who would have entered since an instant, by the draft's trigger; where people are enrolled by hand, who was. */

@@ -247,6 +247,17 @@ describe('dry run', () => {
     expect(simulation.steps.find((step: { node: string }) => step.node.startsWith('wait-for')).ports.map((port: { port: string; people: number }) => [port.port, port.people]).sort()).toEqual([['happened', 1], ['timed_out', 1]]);
   });
 
+  test.each([
+    ['no trigger', {}], ['a list trigger without its list', { trigger: { kind: 'list', list: '' } }], ['a custom event without its name', { trigger: { kind: 'custom', name: '', filters: [] } }],
+  ])('a draft with %s says that nobody would enter yet', async (_, config) => {
+    const journey = await rows.publish(resting());
+    const graph = resting();
+    await draft(journey, { ...graph, nodes: graph.nodes.map((node) => (node.kind === 'entry' ? { ...node, config } : node)) });
+    const id = await queue(journey, 'dry_run', { days: 30 });
+    await work(journey);
+    expect(await jobOf(id)).toMatchObject({ state: 'failed', problem: 'The entry does not say yet who enters. Complete its trigger, or try the draft with a list or a segment.' });
+  });
+
   test('over nobody it is done at once', async () => {
     const journey = await rows.publish(resting());
     await draft(journey, graphOf(enters({ kind: 'list', list: await newList(rows.sql) }), wait('1d')));
