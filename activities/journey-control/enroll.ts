@@ -4,7 +4,7 @@ import { findOrMakeCustomers } from '../../infra/customers/find-or-make.ts';
 import { settled } from '../../infra/db/contention.ts';
 import type { Transaction } from '../../infra/db/sql.ts';
 import { COHORT_SIZE, enter, type CohortRef, type Entered } from '../../infra/journeys/enter.ts';
-import { COMPLETE, holdJob, noteBatch, setTotal, workIn, type JobWork, type Progress } from './job.ts';
+import { COMPLETE, holdJob, isOvertaken, LATER, noteBatch, setTotal, workIn, type JobWork, type Progress } from './job.ts';
 import { stagedAfter, stagePeople } from './stage.ts';
 
 /**
@@ -25,6 +25,7 @@ export async function enrollJob(work: JobWork<'enroll'>): Promise<Progress> {
   const { tenant: { sql }, options, tell, nudgeOutbox } = work;
   for (;;) {
     work.goOn();
+    if (await isOvertaken(work)) return LATER;
     if (await isBusy(work)) return (await isThrough(work)) ? COMPLETE : { complete: false, pauseMs: PAUSE_MS };
     const batch = await settled(sql, (tx) => (options.emails === undefined ? enrollStaged(work, tx) : enrollTyped(work, tx)));
     if (batch === 'collect') await stagePeople(work, options);

@@ -15,6 +15,7 @@ export interface Progress {
 }
 
 export const COMPLETE: Progress = { complete: true, pauseMs: 0 };
+export const LATER: Progress = { complete: false, pauseMs: 0 };
 
 /** A job under way, and what working on it needs. */
 export interface JobWork<A extends JobAction> {
@@ -52,6 +53,11 @@ export async function holdJob(tx: Transaction, jobId: string): Promise<HeldJob> 
     'select state, cursor_id as cursor, total, done, result, created_at as "createdAt" from journey_job where id = $1 for update', [jobId]);
   if (job?.state !== 'running') throw new AppError('conflict', 'It was ended.');
   return { ...job, result: job.result ?? {} };
+}
+
+/** Whether something waits that goes before other work; a job that stands back for it goes on where it has come. */
+export async function isOvertaken({ tenant: { sql }, journeyId }: Pick<JobWork<JobAction>, 'tenant' | 'journeyId'>): Promise<boolean> {
+  return (await sql.first(`select 1 as found from journey_job where journey_id = $1 and action in ('resume', 'archive') and state in ('queued', 'running')`, [journeyId])) !== undefined;
 }
 
 /** Notes a batch in the transaction that did it: where the next begins, how many are done, and counts by outcome. */

@@ -1,7 +1,7 @@
 import { settled } from '../../infra/db/contention.ts';
 import type { Transaction } from '../../infra/db/sql.ts';
 import { COHORT_SIZE, type CohortRef } from '../../infra/journeys/enter.ts';
-import { COMPLETE, holdJob, noteBatch, setTotal, workIn, type JobWork, type Progress } from './job.ts';
+import { COMPLETE, holdJob, isOvertaken, LATER, noteBatch, setTotal, workIn, type JobWork, type Progress } from './job.ts';
 
 /** Moving people between versions. A batch, its counts and the cursor are one transaction; whoever is on the way meanwhile is held for that moment. */
 
@@ -79,6 +79,7 @@ interface Batches<P extends Inside> {
 async function inBatches<P extends Inside>(work: JobWork<'migrate'> | JobWork<'undo'>, { count, hold, read, act }: Batches<P>): Promise<Progress> {
   for (;;) {
     work.goOn();
+    if (await isOvertaken(work)) return LATER;
     const cohorts = await settled(work.tenant.sql, async (tx) => {
       const job = await holdJob(tx, work.jobId);
       if (job.total === null) await setTotal(tx, work.jobId, (await count(tx))?.n ?? 0);
