@@ -12,9 +12,8 @@ export const journeyText = {
   archived: 'Archived',
   emptyTitle: 'No journeys yet',
   emptyText: 'A journey mails and sorts people by itself: a welcome series for a new list member, a reminder for whoever did not open. Start from a ready one or draw your own.',
-  state: 'State', active: 'Active', enrolled: 'Enrolled', goalRate: 'Goal rate', goalHelp: 'Goal reached, of all enrolled', changed: 'Changed',
+  state: 'State', active: 'Active', enrolled: 'Enrolled', goalRate: 'Goal rate', changed: 'Changed',
   noGoal: 'No goal', hasDraft: 'Draft', hasDraftHelp: 'A draft beside the live version is not published yet.',
-  problem: 'Holds people',
   states: { draft: 'Draft', published: 'Published', paused: 'Paused', archived: 'Archived' } as Record<string, string>,
   enrollmentStates: { active: 'Inside', completed: 'Completed', exited: 'Exited early' } as Record<string, string>,
   actions: {
@@ -55,10 +54,10 @@ export const journeyText = {
     consequenceFirst: 'From now on the trigger takes people in. A published version never changes; to change something later, create a draft.',
     consequence: (no: number) => `Whoever enters from now on takes version ${no}.`,
     note: 'What changed', noteHelp: 'For the list of versions.', notePlaceholder: 'Second reminder after a week',
-    inside: (size: number, no: number) => `${are(size)} inside version ${no} or older`,
+    inside: (size: number) => `${are(size)} inside`,
     ways: { stay: 'They stay on their version', move: 'Move where the step still exists' },
     waysHelp: { stay: 'Both versions run side by side.' },
-    moveHelp: (moving: number, staying: number) => `${people(moving)} ${moving === 1 ? 'moves and keeps' : 'move and keep'} step, due time and history; ${count(staying)} ${staying === 1 ? 'stays' : 'stay'}, on removed steps. Versions has Undo.`,
+    moveHelp: (moving: number, staying: number) => `${staying === 0 ? `All ${people(moving)}` : people(moving)} ${moving === 1 && staying > 0 ? 'moves and keeps' : 'move and keep'} step, due time and history${staying === 0 ? '' : `; ${count(staying)} ${staying === 1 ? 'stays' : 'stay'}, on removed steps`}. Versions has Undo.`,
     problems: (size: number) => `${plural(size, 'problem', 'problems')} to mend before it can be published`,
     warnings: (size: number) => `${plural(size, 'warning', 'warnings')}`,
     open: 'Open in the builder',
@@ -68,7 +67,7 @@ export const journeyText = {
   header: {
     version: (no: number) => `Version ${no}`,
     published: (when: string, who: string) => `published ${when}${who === '' ? '' : ` by ${who}`}`,
-    neverPublished: 'Never published. Nobody is enrolled by a draft.',
+    neverPublished: 'Never published',
     draftWaiting: 'There is a draft beside the live version.',
     problemTitle: 'People are held on a step',
     openStep: 'Show the step',
@@ -92,18 +91,16 @@ export const journeyText = {
   },
 
   canvas: {
-    label: 'Live canvas', loading: 'Loading the canvas', steps: 'Steps',
-    waiting: 'waiting', passed: 'passed', enrolled: 'enrolled', sent: 'sent', opened: 'opened', clicked: 'clicked', failed: 'failed', skipped: 'skipped', completed: 'completed', overdue: 'overdue', bounced: 'bounced',
-    of: (name: string) => `Steps of ${name}`,
+    label: 'Live canvas', steps: 'Steps',
+    waiting: 'waiting', passed: 'passed', enrolled: 'enrolled', sent: 'sent', opened: 'opened', clicked: 'clicked', failed: 'failed', completed: 'completed',
     help: 'Tab and the arrow keys go from step to step, Enter shows its people.',
     fit: 'Fit into view', zoomIn: 'Zoom in', zoomOut: 'Zoom out',
-    empty: 'There is nothing but the entry yet.',
   },
 
   step: {
-    close: 'Close the panel', numbers: 'Numbers', people: 'People on this step', config: 'What it does', edit: 'Edit in the builder',
+    close: 'Close the panel', numbers: 'Numbers', people: 'People on this step', edit: 'Edit in the builder',
     evaluated: 'Evaluated', processed: 'Processed', successful: 'Successful', failed: 'Failed', sent: 'Sent', delivered: 'Delivered', notReported: 'not reported', opened: 'Opened', clicked: 'Clicked', bounced: 'Bounced', skipped: 'Skipped',
-    waiting: 'Waiting', left: 'Completed', moved: 'Moved by a person', overdue: 'Overdue', enrolled: 'Enrolled', arrived: 'Arrived', path: (label: string) => `${label} Path`, rate: (label: string) => `${label} %`,
+    waiting: 'Waiting', left: 'Completed', moved: 'Moved by a person', overdue: 'Overdue', enrolled: 'Enrolled', path: (label: string) => `${label} Path`,
     nobody: 'Nobody is on this step now.', nobodyFound: 'Nobody on this step has this address.', search: 'Search address', until: 'goes on',
   },
 
@@ -128,7 +125,6 @@ export const journeyText = {
   people: {
     title: 'People', counted: (size: number) => people(size), search: 'Search address', person: 'Person', erased: 'Erased customer', state: 'State', step: 'Step', reason: 'Reason', version: 'Version', entered: 'Entered', arrived: 'On this step since', due: 'Goes on', ended: 'Ended', goal: 'Goal reached',
     path: 'Show the path', customer: 'Open customer', emptyTitle: 'Nobody has entered yet', emptyText: 'Whoever the trigger brings in, or you enroll by hand, appears here.',
-    visit: 'Visit',
   },
   reasons: {
     unsubscribed: 'Unsubscribed', bounced: 'Bounced', complained: 'Complained', suppressed: 'Suppressed', goal: 'Goal reached', segment: 'Entered the exit segment', removed: 'Removed by a person', journey_archived: 'Journey archived', erased: 'Erased', error: 'Error',
@@ -142,9 +138,9 @@ export const journeyText = {
     create: 'Create unknown addresses', createHelp: 'Addresses there is no customer for become customers. Off: they are counted as unknown.',
     consequence: 'They enter at once and take the live version. Mail that comes without a wait leaves at once.',
     running: 'Enrolling', queued: 'Waiting for other work on this journey', background: 'Close this if you like: it goes on.',
-    result: 'Result', outcomes: { enrolled: 'Enrolled', barred: 'Barred by re-entry', suppressed: 'Suppressed', unknown: 'Unknown', invalid: 'Invalid' } as Record<string, string>,
+    outcomes: { enrolled: 'Enrolled', barred: 'Barred by re-entry', suppressed: 'Suppressed', unknown: 'Unknown', invalid: 'Invalid' } as Record<string, string>,
     outcomesHelp: { barred: 'They were in this journey before, and its re-entry rule does not let them in again.', suppressed: 'Suppressed people do not enter.', unknown: 'There is no customer with this address.', invalid: 'This is no valid address.' } as Record<string, string>,
-    failed: 'It could not be finished', more: 'Enroll more', done: (size: number) => `${people(size)} enrolled.`,
+    failed: 'It could not be finished', more: 'Enroll more',
   },
   versions: {
     title: 'Versions', no: 'Version', published: 'Published', by: 'By', note: 'Note', inside: 'Inside', enrolled: 'Enrolled', goalRate: 'Goal rate', live: 'Live', noNote: 'No note',
@@ -162,9 +158,9 @@ export const journeyText = {
   },
 
   path: {
-    of: (who: string) => `Path of ${who}`, title: 'Path', entered: 'Entered', enteredBy: (event: string) => `Entered by “${event}”`, here: 'Is here now', due: (when: string) => `Goes on ${when}`, dueNow: 'Goes on now', overdue: 'Overdue: the time has come, but nothing has happened for more than a minute', held: 'Held until the journey is resumed',
+    of: (who: string) => `Path of ${who}`, title: 'Path', entered: 'Entered', enteredBy: (event: string) => `Entered by “${event}”`, due: (when: string) => `Goes on ${when}`, dueNow: 'Goes on now', overdue: 'Overdue: the time has come, but nothing has happened for more than a minute', held: 'Held until the journey is resumed',
     waitsFor: (event: string) => `Waits for ${event}`, ended: { completed: 'Completed the journey', exited: 'Exited early' } as Record<string, string>, goal: 'Reached the goal', stayed: (time: string) => `after ${time}`, atOnce: 'at once',
-    facts: 'This run', version: 'Version', state: 'State', enrolledAt: 'Entered', endedAt: 'Ended', step: 'Step', goesOn: 'Goes on', customer: 'Open customer', erased: 'Erased customer',
+    facts: 'This run', version: 'Version', enrolledAt: 'Entered', endedAt: 'Ended', step: 'Step', goesOn: 'Goes on', customer: 'Open customer', erased: 'Erased customer',
     noValue: 'no value', wentOn: 'Went on', details: { sent: 'Mail sent', opened: 'Opened', clicked: 'Clicked', event: 'Event', at: 'When', until: 'Until', zone: 'Time zone', result: 'Result' } as Record<string, string>,
     modes: { set: 'set to', add: 'plus', subtract: 'minus', clear: 'cleared', template: 'set to', now: 'set to' } as Record<string, string>,
     mail: { pending: 'Mail waits to be sent', sending: 'Mail is being sent', sent: 'Mail sent', failed: 'Mail not sent', skipped: 'Mail skipped', in_doubt: 'Mail perhaps sent' } as Record<string, string>,
