@@ -36,6 +36,11 @@ async function work(journeyId: string, control = controls()): Promise<void> {
     if ((await asActivity(control.workJourneyJob, input, job.id)).complete) await asActivity(control.closeJourneyJob, input, job.id, 'completed', null);
   }
 }
+/** One may come when the other has just ended the job, and is told so. */
+async function twoAtOnce(journeyId: string): Promise<void> {
+  const ends = await Promise.allSettled([work(journeyId), work(journeyId)]);
+  for (const end of ends) if (end.status === 'rejected') expect((end.reason as Error).message).toBe('It was ended.');
+}
 const letIn = (journeyId: string, customerIds: readonly number[]) => organization.container.tenants.use(organization.orgId, ({ org, sql }) =>
   sql.transaction((tx) => enter({ org, tx, versions, now: Date.now() }, journeyId, customerIds.map((customerId) => ({ customerId })))));
 const people = (count: number) => rows.people(...Array.from({ length: count }, (_, i) => `p${i}@migration${n}.example`));
@@ -62,7 +67,7 @@ test('10,000 inside: who stands on a step that is still there moves with her due
     let calls = 0;
     await work(journey, controls(() => (calls += 1) > limit)).catch(() => undefined);
   }
-  await Promise.all([work(journey), work(journey)]);
+  await twoAtOnce(journey);
   const stays = before.filter((row) => (row as { node_id: string }).node_id === 'wait-5d').length;
   expect(await jobOf(id)).toMatchObject({ state: 'completed', total: 10_000, done: 10_000, result: { moved: 10_000 - stays, stayed: stays } });
   expect(await rows.sql.rows(EVERYTHING, [journey])).toEqual(before);
@@ -78,7 +83,7 @@ test('10,000 inside: who stands on a step that is still there moves with her due
   await rows.sql.run(`update enrollment set state = 'exited', reason = 'removed' where id in (select id from enrollment where journey_id = $1 and version_no = 2 order by id desc limit 100)`, [journey]);
   started = [];
   const undo = await queue(journey, 'undo', { jobId: id });
-  await Promise.all([work(journey), work(journey)]);
+  await twoAtOnce(journey);
   expect(await jobOf(undo)).toMatchObject({ state: 'completed', total: 10_000 - stays, done: 10_000 - stays, result: { moved: 10_000 - stays - 1_100, stayed: 1_100 } });
   expect((await rows.runs(journey)).filter((run) => run.version === 2)).toHaveLength(1_100);
   expect(started.every((cohort) => cohort.versionNo === 1)).toBe(true);
@@ -89,7 +94,7 @@ test('10,000 inside: who stands on a step that is still there moves with her due
     await rows.sql.rows('select version_no as version, node_id as node, state, count(*)::int as n from enrollment where journey_id = $1 group by 1, 2, 3 order by 1, 2, 3', [journey]));
 }, 240_000);
 
-test('a step of the same name but another kind is another step, and only people of the version asked for move', async () => {
+test('a step of the same name but another kind is another step; only people of earlier versions move, or of the one asked for', async () => {
   const ids = await people(3);
   const journey = await rows.publish(graphOf(enters({ kind: 'manual' }), wait('3d')));
   await letIn(journey, ids.slice(0, 1));
@@ -101,7 +106,7 @@ test('a step of the same name but another kind is another step, and only people 
   await letIn(journey, ids.slice(2));
   const toOther = await queue(journey, 'migrate', { to: 3, from: null });
   await work(journey);
-  expect(await jobOf(toOther)).toMatchObject({ total: 3, result: { moved: 0, stayed: 3 } });
+  expect(await jobOf(toOther)).toMatchObject({ total: 2, result: { moved: 0, stayed: 2 } });
   await queue(journey, 'migrate', { to: 4, from: 2 });
   await work(journey);
   expect((await rows.runs(journey)).map((run) => run.version)).toEqual([1, 4, 4]);
