@@ -1,23 +1,23 @@
 import { settled } from '../db/contention.ts';
 import { statement, type Sql } from '../db/sql.ts';
-import { messageStates } from '../mail/ledger.ts';
+import { doubt, messageStates } from '../mail/ledger.ts';
 import type { Place, Standing } from './members.ts';
 
 /** The mail of a send step, with what the cohort left unfinished there. */
 export interface StepLedger {
   readonly mailNo: number;
   readonly open: boolean;
-  readonly lane: { readonly id: number; readonly first: number; readonly last: number } | null;
+  readonly lane: { readonly id: number; readonly epoch: number; readonly shard: number; readonly first: number; readonly last: number } | null;
 }
 
 /** @returns undefined where the step has no mail: it was not published as it should be */
 export async function readStepLedger(sql: Pick<Sql, 'first'>, place: Place, versionNo: number): Promise<StepLedger | undefined> {
-  const row = await sql.first<{ mailNo: number; open: boolean; id: number | null; first: number; last: number }>(STEP_LEDGER, [place.journeyId, versionNo, place.node, place.cohortId]);
-  return row === undefined ? undefined : { mailNo: row.mailNo, open: row.open, lane: row.id === null ? null : { id: row.id, first: row.first, last: row.last } };
+  const row = await sql.first<{ mailNo: number; open: boolean; id: number | null; epoch: number; shard: number; first: number; last: number }>(STEP_LEDGER, [place.journeyId, versionNo, place.node, place.cohortId]);
+  return row === undefined ? undefined : { mailNo: row.mailNo, open: row.open, lane: row.id === null ? null : { id: row.id, epoch: row.epoch, shard: row.shard, first: row.first, last: row.last } };
 }
 
 const STEP_LEDGER = statement('journey-step-ledger', /* sql */ `
-select mail.no as "mailNo", mail.open, l.id, l.first_ordinal as first, l.last_ordinal as last
+select mail.no as "mailNo", mail.open, l.id, l.epoch, l.shard, l.first_ordinal as first, l.last_ordinal as last
   from mail left join lane l on l.mail_no = mail.no and l.cohort_id = $4 where mail.kind = 'journey' and mail.ref_id = $1 and mail.version_no = $2 and mail.step_id = $3`);
 
 /** A message of somebody's visit. */
@@ -105,16 +105,22 @@ export async function waitingCohorts(sql: Pick<Sql, 'first'>, mailNo: number): P
   return (await sql.first<{ n: number }>('select count(*)::int as n from lane where mail_no = $1', [mailNo]))?.n ?? 0;
 }
 
-/** Skips what is still pending for those who left the step: by their goal, by a person's hand, because the journey was archived. */
+/**
+ * Settles what is left of those who have left the step, by their goal, by a person's hand, because the journey was archived:
+ * what is pending is skipped; what a worker had in hand that died is in doubt, and its answer still lands should it live.
+ */
 export async function withdrawLeft(sql: Sql, place: Place, { mailNo, lane }: StepLedger): Promise<void> {
   if (lane === null) return;
-  const left = await sql.rows<{ ordinal: number }>(LEFT, [mailNo, lane.first, lane.last, place.cohortId, place.node]);
-  if (left.length > 0) await withdraw(sql, mailNo, left.map((row) => row.ordinal));
+  const left = await sql.rows<{ ordinal: number; state: number }>(LEFT, [mailNo, lane.first, lane.last, place.cohortId, place.node]);
+  const ordinalsIn = (state: number) => left.filter((row) => row.state === state).map((row) => row.ordinal);
+  const [pending, begun] = [ordinalsIn(messageStates.pending), ordinalsIn(messageStates.sending)];
+  if (pending.length > 0) await withdraw(sql, mailNo, pending);
+  if (begun.length > 0) await doubt(sql, { mailNo, from: 1, to: 0, ordinals: begun, before: lane.epoch + 1, shard: lane.shard });
 }
 
 const LEFT = statement('journey-left', /* sql */ `
-select m.ordinal from message m join enrollment e on e.id = m.enrollment_id
- where m.mail_no = $1 and m.ordinal between $2 and $3 and m.state = 0 and e.cohort_id = $4 and not (e.state = 'active' and e.visit = m.visit and e.node_id = $5)`);
+select m.ordinal, m.state from message m join enrollment e on e.id = m.enrollment_id
+ where m.mail_no = $1 and m.ordinal between $2 and $3 and m.state in (0, 1) and e.cohort_id = $4 and not (e.state = 'active' and e.visit = m.visit and e.node_id = $5)`);
 
 /** Pending messages that will not be sent: skipped as `cancelled`, and counted. */
 async function withdraw(sql: Sql, mailNo: number, ordinals: readonly number[]): Promise<void> {
