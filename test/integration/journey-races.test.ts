@@ -110,9 +110,9 @@ test('whom an attempt moved that died before it told of them is looked for by th
   const journey = await rows.publish(graph);
   const ids = await rows.people('untold1@races.example', 'untold2@races.example');
   const entered = await container.tenants.use(orgId, ({ org, sql }) => settled(sql, (tx) => enter({ org, tx, versions, now: Date.now() - 1_000 }, journey, ids.map((customerId) => ({ customerId })))));
-  const [{ cohortId, versionNo }] = entered!.cohorts as [{ cohortId: number; versionNo: number }];
+  const { cohortId, versionNo } = entered!.cohorts[0]!;
   const visit = (attempt: number) => new MockActivityEnvironment({ attempt, currentAttemptScheduledTimestampMs: Date.now() })
-    .run(visitStep, { ...container, versions }, { orgId, journeyId: journey, versionNo, cohortId, node: 'update-city' });
+    .run(() => visitStep({ ...container, versions }, { orgId, journeyId: journey, versionNo, cohortId, node: 'update-city' }));
   expect((await visit(1)).arrivals).toMatchObject([{ node: 'wait-3d', count: 2 }]);
   expect(await visit(2)).toMatchObject({ arrivals: [{ node: '*', activity: 'muster' }], nextDue: null, paused: false });
 });
