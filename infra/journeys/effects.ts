@@ -107,7 +107,7 @@ function workOut({ field, mode, value }: FieldEffect, customer: Readonly<Record<
   const type = key === null ? (standardNames.includes(field) ? standardFields[field as keyof typeof standardFields].type : undefined) : catalogue.find((each) => each.key === key)?.type;
   if (type === undefined) return { problem: `There is no field ${field} any more.` };
   const from = key === null ? (customer[field] as Stored) : Object.hasOwn(customer.custom, key) ? customer.custom[key]! : null;
-  const given = typeof value === 'string' ? value.trim() : value;
+  const given = typeof value === 'string' ? value.toWellFormed().trim() : value;
   if (mode === 'clear' || given === null || given === '') return mode === 'add' || mode === 'subtract' ? { problem: 'There was nothing to count with.' } : { from, to: null };
   if (mode === 'set') {
     const text = String(given);
