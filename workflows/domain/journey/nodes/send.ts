@@ -22,9 +22,9 @@ export const send = defineKind<SendConfig>({
   kind: 'send', label: 'Send Email', group: 'action', activity: 'send', reads: [],
   summary: 'Sends one mail, with its own subject, content and sender.',
   form: [
-    { name: 'subject', label: 'Email Subject', type: 'text', max: 500, mergeTags: true, required: true, default: '' },
-    { name: 'preheader', label: 'Preheader', type: 'text', max: 500, mergeTags: true, default: '', help: 'Shown behind the subject in most inboxes.' },
-    { name: 'fromName', label: 'From Name', type: 'text', max: 200, mergeTags: true, required: true, default: '' },
+    { name: 'subject', label: 'Email Subject', type: 'text', max: 250, mergeTags: true, required: true, default: '' },
+    { name: 'preheader', label: 'Preheader', type: 'text', max: 250, mergeTags: true, default: '', help: 'Shown behind the subject in most inboxes.' },
+    { name: 'fromName', label: 'From Name', type: 'text', max: 150, mergeTags: true, required: true, default: '' },
     { name: 'fromEmail', label: 'From Email', type: 'email', required: true, default: '' },
     { name: 'replyTo', label: 'Reply-To', type: 'email', default: '', help: 'Empty: the From Email.' },
     { name: 'html', label: 'HTML Content', type: 'html', max: HTML_MAX, required: true, default: '' },
