@@ -4,7 +4,7 @@ import type { Container } from '../infra/container.ts';
 import { settled } from '../infra/db/contention.ts';
 import type { Sql } from '../infra/db/sql.ts';
 import { createJourneyEngine, silentJourneyEngine, type JourneyEngine } from '../infra/journeys/nudge.ts';
-import { reactToAdditions, reactToChanges } from '../infra/journeys/react.ts';
+import { reactToAdditions, reactToChanges, type Addition } from '../infra/journeys/react.ts';
 import { reactToSent } from '../infra/journeys/sent.ts';
 import { createVersions } from '../infra/journeys/versions.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
@@ -167,9 +167,8 @@ async function indexChanges(tenant: Tenant, alive: () => void, journeys: Journey
 /** Lets who was added to a list into journeys and deletes the rows that said so; those another attempt applied are gone. */
 async function applyAdditions(tenant: Tenant, list: string, rows: readonly OutboxRow[], journeys: JourneyEngine): Promise<void> {
   const started = await settled(tenant.sql, async (tx) => {
-    const mine = await tx.rows<{ ids: number[] }>('delete from outbox where id = any($1) returning ids', [rows.map((row) => row.id)]);
-    const ids = mine.flatMap((row) => row.ids);
-    return ids.length === 0 ? [] : reactToAdditions({ org: tenant.org, tx, versions: journeys.versions, now: journeys.now() }, list, ids);
+    const mine = await tx.rows<Addition>('delete from outbox where id = any($1) returning ids, created_at as at', [rows.map((row) => row.id)]);
+    return mine.length === 0 ? [] : reactToAdditions({ org: tenant.org, tx, versions: journeys.versions, now: journeys.now() }, list, mine);
   });
   await journeys.tell(tenant.org.id, { started, woken: [] });
 }

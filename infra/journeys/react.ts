@@ -52,11 +52,21 @@ export async function reactToChanges({ tx, now }: Pick<JourneyWork, 'tx' | 'now'
   if (await hasActiveRuns(tx)) await endUnmailable(tx, customerIds, now);
 }
 
-/** Lets customers who were added to a list into the journeys that wait for that. @returns cohorts whose runs begin after the commit */
-export async function reactToAdditions(work: JourneyWork, listId: string, customerIds: readonly number[]): Promise<CohortRef[]> {
-  const journeys = await work.tx.rows<{ id: string }>('select journey_id::text as id from journey_trigger where list_id = $1 order by journey_id', [listId]);
+/** Customers who were added to a list in one transaction. */
+export interface Addition {
+  readonly ids: readonly number[];
+  /** By the database's clock. */
+  readonly at: Date;
+}
+
+/** Lets customers who were added to a list into the journeys that waited for that when they were. @returns cohorts whose runs begin after the commit */
+export async function reactToAdditions(work: JourneyWork, listId: string, additions: readonly Addition[]): Promise<CohortRef[]> {
+  const journeys = await work.tx.rows<{ id: string; armedAt: Date }>('select journey_id::text as id, armed_at as "armedAt" from journey_trigger where list_id = $1 order by journey_id', [listId]);
   const started: CohortRef[] = [];
-  for (const { id } of journeys) started.push(...((await enter(work, id, customerIds.map((customerId) => ({ customerId }))))?.cohorts ?? []));
+  for (const { id, armedAt } of journeys) {
+    const customerIds = additions.filter(({ at }) => at >= armedAt).flatMap(({ ids }) => ids);
+    if (customerIds.length > 0) started.push(...((await enter(work, id, customerIds.map((customerId) => ({ customerId }))))?.cohorts ?? []));
+  }
   return started;
 }
 

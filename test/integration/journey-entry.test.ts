@@ -56,6 +56,17 @@ describe('a list as the trigger', () => {
     expect((await rows.drain()).started.map((cohort) => cohort.journeyId).sort()).toEqual([...journeys].sort());
   });
 
+  test('who was added before it was published stays out, however late that is followed', async () => {
+    const list = await newList(rows.sql);
+    const [ada, bob] = await people('ada', 'bob');
+    const first = await rows.publish(resting({ kind: 'list', list }));
+    await addToList(rows.sql, list, [ada!]);
+    const second = await rows.publish(resting({ kind: 'list', list }));
+    await addToList(rows.sql, list, [bob!]);
+    await rows.drain();
+    expect([await statesOf(first), await statesOf(second)]).toEqual([[[ada, 'active'], [bob, 'active']], [[bob, 'active']]]);
+  });
+
   test('what comes while it is paused is not made up', async () => {
     const list = await newList(rows.sql);
     const [during, after] = await people('during', 'after');
