@@ -1,5 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Visit } from '#domain/journey/board.ts';
 import { visitStep } from '../../activities/journeys/cohort.ts';
 import { addToList } from '../../infra/customers/bulk-actions.ts';
 import { eraseCustomers } from '../../infra/customers/erase.ts';
@@ -111,7 +112,7 @@ test('whom an attempt moved that died before it told of them is looked for by th
   const ids = await rows.people('untold1@races.example', 'untold2@races.example');
   const entered = await container.tenants.use(orgId, ({ org, sql }) => settled(sql, (tx) => enter({ org, tx, versions, now: Date.now() - 1_000 }, journey, ids.map((customerId) => ({ customerId })))));
   const { cohortId, versionNo } = entered!.cohorts[0]!;
-  const visit = (attempt: number) => new MockActivityEnvironment({ attempt, currentAttemptScheduledTimestampMs: Date.now() })
+  const visit = (attempt: number): Promise<Visit> => new MockActivityEnvironment({ attempt, currentAttemptScheduledTimestampMs: Date.now() })
     .run(() => visitStep({ ...container, versions }, { orgId, journeyId: journey, versionNo, cohortId, node: 'update-city' }));
   expect((await visit(1)).arrivals).toMatchObject([{ node: 'wait-3d', count: 2 }]);
   expect(await visit(2)).toMatchObject({ arrivals: [{ node: '*', activity: 'muster' }], nextDue: null, paused: false });
