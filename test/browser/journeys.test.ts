@@ -259,11 +259,11 @@ describe('a journey', () => {
     const first = graph.edges.find(({ from }) => from === entry.id)!.to;
     await page.locator(`[data-step="${entry.id}"]`).focus();
     await page.keyboard.press('ArrowDown');
-    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('data-step'))).toBe(first);
+    await expect.poll(() => page.evaluate("document.activeElement?.getAttribute('data-step')")).toBe(first);
     await page.keyboard.press('Enter');
     await page.getByTestId('step-numbers').waitFor();
     await page.keyboard.press('Escape');
-    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('data-step'))).toBe(first);
+    await expect.poll(() => page.evaluate("document.activeElement?.getAttribute('data-step')")).toBe(first);
   });
 
   test('says that it reconnects when the stream breaks', async () => {
@@ -283,7 +283,7 @@ describe('a journey', () => {
       await visit(path, other);
       await other.waitForLoadState('networkidle').catch(() => undefined);
       if (path === `/journeys/${id}`) await (width < 800 ? other.getByRole('list', { name: 'Steps' }) : other.locator('[data-step]').first()).waitFor();
-      expect(await other.evaluate(() => document.documentElement.scrollWidth - innerWidth), path).toBeLessThanOrEqual(0);
+      expect(await other.evaluate('document.documentElement.scrollWidth - innerWidth'), path).toBeLessThanOrEqual(0);
       await clean(other);
     }
     await context.close();
