@@ -20,7 +20,7 @@ type Verb = 'edit' | 'schedule' | 'unschedule' | 'launch' | 'pause' | 'resume' |
 /** The lifecycle as product.md 6.9 has it; what is not named is refused. */
 const lifecycle: Readonly<Record<State, Partial<Record<Verb, State>>>> = {
   draft: { edit: 'draft', schedule: 'scheduled', launch: 'running', delete: 'deleted', duplicate: 'draft' },
-  scheduled: { unschedule: 'draft', duplicate: 'scheduled' },
+  scheduled: { edit: 'draft', unschedule: 'draft', duplicate: 'scheduled' },
   running: { pause: 'paused', cancel: 'cancelled', duplicate: 'running', launch: 'running' }, // launching twice has one effect
   paused: { resume: 'running', cancel: 'cancelled', duplicate: 'paused' },
   completed: { archive: 'completed', unarchive: 'completed', duplicate: 'completed', launch: 'completed' },
