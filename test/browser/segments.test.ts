@@ -54,6 +54,8 @@ describe('building a segment', () => {
     // The field of the new condition gets the focus, and typing on it searches.
     await page.waitForFunction("document.activeElement?.getAttribute('aria-haspopup') === 'dialog'");
     await page.keyboard.type(about);
+    // Every letter counts, also those typed before the search field is there.
+    await expect.poll(() => page.getByRole('combobox').last().inputValue()).toBe(about);
     await offered(name).first().click();
   };
   const add = () => page.getByRole('button', { name: 'Add', exact: true }).click();
