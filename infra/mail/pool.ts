@@ -13,8 +13,10 @@ const BUSY_ANSWERS = 5;
 const FULL_MS = 10;
 /** A server that never closes its side is not waited for longer. */
 const LET_GO_MS = 1_000;
-/** Where more run than there are sessions, each has its turn for this long. */
+/** Where more mails are sent than there are shares, each has its turn for this long. */
 const TURN_MS = 1_000;
+/** Sessions below which a share is not worth having: 100 campaigns of 1,000 with 3 each took 3.6 times as long as one of 100,000. */
+const WORTHWHILE = 12;
 
 /** Somebody who sends over a pool's sessions. */
 export interface Sender {
@@ -75,23 +77,28 @@ export class SessionPool {
   }
 
   /**
-   * Sessions that this run may hold now. Mails share them; where there are more mails than sessions they take turns, so that
-   * nobody waits for another's end. Of several runs of one mail the first takes what it can use and the next what is left: a
-   * tick costs nearly the same whatever it carries, so two half-filled ones cost a fifth more a mail (bench send).
+   * Sessions that this run may hold now. Mails share them; where that would be fewer than `WORTHWHILE` each, they take turns, so
+   * that nobody waits for another's end. What one whose turn it is cannot use goes to the next. Of several runs of one mail the
+   * first takes what it can use: a tick costs nearly the same whatever it carries, so half-filled ones cost a fifth more a mail.
    */
   shareOf(run: Sender, now: number): number {
     const sessions = this.#isBusy ? Math.min(1, this.#share.sessions) : this.#share.sessions;
     const mails = [...new Set(this.#runs.map((each) => each.mailNo))];
-    let share = Math.floor(sessions / mails.length);
-    if (share === 0) {
-      const place = mails.indexOf(run.mailNo) - Math.floor(now / TURN_MS) * sessions;
-      share = ((place % mails.length) + mails.length) % mails.length < sessions ? 1 : 0;
+    const share = Math.max(Math.floor(sessions / mails.length), Math.min(sessions, WORTHWHILE));
+    const atOnce = share === 0 ? 1 : Math.floor(sessions / share);
+    const start = mails.length <= atOnce ? 0 : (Math.floor(now / TURN_MS) * atOnce) % mails.length;
+    let left = sessions;
+    for (const mailNo of [...mails.slice(start), ...mails.slice(0, start)]) {
+      let mine = Math.min(share, left);
+      for (const each of this.#runs) {
+        if (each.mailNo !== mailNo) continue;
+        const taken = Math.min(mine, each.demand);
+        if (each === run) return taken;
+        mine -= taken;
+        left -= taken;
+      }
     }
-    for (const each of this.#runs) {
-      if (each === run) break;
-      if (each.mailNo === run.mailNo) share -= Math.min(share, each.demand);
-    }
-    return Math.min(share, run.demand);
+    return 0;
   }
 
   #tellOthers(run: Sender | null): void {

@@ -4,8 +4,10 @@ import { singleDelivery } from '#domain/campaign/delivery.ts';
 import { addConnection, draftCampaign, launchOver, peopleOf, standingOf, untilStanding, untilState, type FaultCampaign } from '../support/fault-campaign.ts';
 import { startInstallation, type Installation } from '../support/installation.ts';
 import { checkCampaign } from '../support/invariants.ts';
+import { send, update } from '../support/journey-dsl.ts';
 import { createKeyClient, type KeyClient } from '../support/key-client.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
+import { activeIn, countersDiffer, customers, enrollAll, overdue, publish, rowsOf, waitSeconds } from '../support/published-journey.ts';
 import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
 import { storm } from '../support/storm.ts';
 import { longMinutes, Timeline } from '../support/timeline.ts';
@@ -98,6 +100,39 @@ test('Temporal comes back with an empty database, and meanwhile a campaign was l
   await expectSound(campaign, EVERY_SESSION, timeline);
   await expectSound(launched, 0, timeline);
 }, 300_000);
+
+test('Postgres is killed, then Temporal comes back empty, while people walk a journey: everybody arrives, once and whole', async () => {
+  const timeline = new Timeline('journey');
+  const PEOPLE = 2_000;
+  const journey = await publish(organization, await addConnection(organization, { port: sink.port, parallel: EVERY_SESSION }),
+    send('welcome'), update('score', { mode: 'add', amount: 10 }), waitSeconds(8), send('bye'));
+  await enrollAll(journey, await customers(organization, people({ ok: PEOPLE })));
+  const ended = async () => (await rowsOf<{ n: number }>(journey, 'select count(*)::int as n from message m join mail on mail.no = m.mail_no where mail.ref_id = $1 and m.state in (2, 5)').catch(() => []))[0]?.n ?? 0;
+  await expect.poll(ended, { timeout: 60_000, interval: 20 }).toBeGreaterThan(100);
+  await installation.postgres.kill();
+  await sleep(2_000);
+  await installation.postgres.start();
+  timeline.note(`Postgres was killed and is back at ${await ended()} mails`);
+  await expect.poll(ended, { timeout: 120_000, interval: 50 }).toBeGreaterThanOrEqual(PEOPLE);
+  await installation.temporal.kill();
+  installation.wipeTemporal();
+  await installation.temporal.start();
+  timeline.note(`Temporal was killed and is back empty at ${await ended()} mails`);
+  // Nobody tells the runs that are lost but the sweep, a minute after somebody was due.
+  await expect.poll(() => activeIn(journey), { timeout: 240_000, interval: 500 }).toBe(0);
+
+  const states = Object.fromEntries((await rowsOf<{ state: number; n: number }>(journey, 'select m.state, count(*)::int as n from message m join mail on mail.no = m.mail_no where mail.ref_id = $1 group by 1')).map(({ state, n }) => [state, n]));
+  timeline.note(`over: messages by state ${JSON.stringify(states)}`);
+  const doubts = states['5'] ?? 0;
+  expect((states['2'] ?? 0) + doubts).toBe(2 * PEOPLE);
+  expect(doubts).toBeLessThanOrEqual(EVERY_SESSION);
+  const copies = Map.groupBy((await sink.rows()).filter((row) => row.sender === journey.sender), (row) => row.messageId);
+  expect([...copies.values()].filter((rows) => rows.length > 1)).toEqual([]);
+  expect(copies.size).toBeGreaterThanOrEqual(2 * PEOPLE - doubts);
+  expect(await rowsOf(journey, 'select c.score, count(*)::int as n from enrollment e join customer c on c.id = e.customer_id where e.journey_id = $1 group by 1')).toEqual([{ score: 11, n: PEOPLE }]);
+  expect(await countersDiffer(journey)).toEqual([]);
+  expect(await overdue(journey)).toEqual([]);
+}, 600_000);
 
 test('Elasticsearch is killed while an audience is resolved: nothing leaves until the audience is whole', async () => {
   const timeline = new Timeline('elasticsearch');
