@@ -249,6 +249,7 @@ test('versions: people stay on theirs, are moved where their step still exists, 
   await expect.poll(() => standings(journey), PATIENCE).toMatchObject({ 'completed done': 201 });
   expect(await subjectsOf('late-mover1@ready.example')).toEqual(['Lesson 1 of 4: begin with the end', 'Lesson 2 of 4: the smallest step', 'Lesson 3 of 4: what gets in the way', 'Lesson 4 of 4: make it last']);
   expect(await subjectsOf('mover1@ready.example')).toHaveLength(4);
+  await stage.untilResting(id, 'week-3', 299);
   expect((await stage.admin.post(`/journeys/${id}/archive`)).status).toBe(200);
   await expect.poll(() => activeIn(journey), PATIENCE).toBe(0);
   expect(await standings(journey)).toMatchObject({ 'completed done': 201, 'exited journey_archived week-3': 299 });
