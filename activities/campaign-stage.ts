@@ -1,6 +1,6 @@
 import type { Delivery } from '#domain/campaign/delivery.ts';
 import { usedConnections } from '#domain/campaign/delivery.ts';
-import { laneCount, type Piece } from '#domain/campaign/ranges.ts';
+import { laneCount, RANGE_SIZE, type Piece } from '#domain/campaign/ranges.ts';
 import type { CampaignPhase } from '#domain/campaign/status.ts';
 import type { BreakReason } from '#domain/delivery/breaker.ts';
 import type { Container } from '../infra/container.ts';
@@ -25,7 +25,8 @@ export type Stage =
   | { readonly kind: 'retry'; readonly lanes: readonly Lane[] }
   /** Nothing to do before this, epoch ms. */
   | { readonly kind: 'wait'; readonly phase: CampaignPhase; readonly until: number }
-  | { readonly kind: 'finish' };
+  /** Nobody is left. `isSmall`: what closes the books is over in a moment. */
+  | { readonly kind: 'finish'; readonly isSmall: boolean };
 
 export type StageActivities = ReturnType<typeof createStageActivities>;
 
@@ -144,9 +145,14 @@ async function retryStage(tx: Transaction, input: CampaignInput, now: number, wa
   const retries = await readRetries(tx, input);
   const due = retries.filter((each) => each.due <= now);
   if (due.length > 0) return { kind: 'retry', lanes: await makeLanes(tx, input, due.map(retryPass)) };
-  if (retries.length === 0) return wait ?? { kind: 'finish' };
+  if (retries.length === 0) return wait ?? finishStage(tx, input);
   const first = Math.min(...retries.map((each) => each.due));
   return wait !== null ? { ...wait, until: Math.min(wait.until, first) } : { kind: 'wait', phase: 'retrying', until: first };
+}
+
+async function finishStage(tx: Transaction, input: CampaignInput): Promise<Stage> {
+  const row = await tx.first<{ recipients: number | null }>('select recipients from campaign where id = $1', [input.campaignId]);
+  return { kind: 'finish', isSmall: (row?.recipients ?? 0) <= RANGE_SIZE };
 }
 
 async function makeLanes(tx: Transaction, input: CampaignInput, pieces: readonly { readonly connectionNo: number; readonly from: number; readonly to: number }[]): Promise<Lane[]> {

@@ -1,5 +1,5 @@
 import {
-  ActivityFailure, allHandlersFinished, ApplicationFailure, CancellationScope, condition, continueAsNew, defineSignal, defineUpdate, proxyActivities, setHandler, sleep, workflowInfo,
+  ActivityFailure, allHandlersFinished, ApplicationFailure, CancellationScope, condition, continueAsNew, defineSignal, defineUpdate, proxyActivities, proxyLocalActivities, setHandler, sleep, workflowInfo,
 } from '@temporalio/workflow';
 import { cursorsOf, giveBack, take, type Supply } from '#domain/campaign/ranges.ts';
 import { LATEST_START_MS } from '#domain/campaign/schedule.ts';
@@ -11,6 +11,8 @@ import { messages, type CampaignInput } from './contracts.ts';
 import { policies } from './policies.ts';
 
 const control = proxyActivities<CampaignActivities & StageActivities>(policies.control);
+/** Looks into the campaign's rows and notes, between two stretches of work. */
+const rows = proxyLocalActivities<CampaignActivities & StageActivities>(policies.rows);
 const probe = proxyActivities<StageActivities>(policies.probe);
 const bulk = proxyActivities<CampaignActivities>(policies.freeze);
 const send = proxyActivities<SendActivities>(policies.send);
@@ -32,7 +34,8 @@ const LIMIT_CHECK_MS = 600_000;
 const PROBE_EVERY_MS = 30_000;
 /** A wait for a limit shorter than this is no phase of its own. */
 const NOTED_WAIT_MS = 5_000;
-const CERTIFY_EVERY_MS = [2_000, 5_000, 15_000, 60_000] as const;
+/** Longer and longer, for the index follows a large campaign within a minute or so. */
+const CERTIFY_EVERY_MS = [2_000, 15_000, 30_000, 60_000] as const;
 
 /**
  * One campaign from scheduling or launch to its certificate, and the only writer of its state meanwhile.
@@ -48,6 +51,7 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   /** Slices changed hands: the stage is planned anew. */
   let isStale = false;
   let isProbing = false;
+  let isSmall = false;
   let limitChanges = 0;
   let activities = 0;
   const freezing = new CancellationScope();
@@ -99,7 +103,7 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
     },
   });
 
-  const standing = await control.readCampaign(input);
+  const standing = await rows.readCampaign(input);
   ({ state, reason } = standing);
   isReady = true;
   if (state === 'draft') return;
@@ -110,12 +114,15 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
     if (activities >= ACTIVITIES_PER_RUN || workflowInfo().continueAsNewSuggested) return anew();
     activities += 1;
     isStale = false;
-    stage = await control.nextStage.executeWithOptions({ summary: 'What comes next' }, [input]);
+    stage = await rows.nextStage.executeWithOptions({ summary: 'What comes next' }, [input]);
     if (stage.kind === 'send') await sendStage(stage);
     else if (stage.kind === 'retry') await Promise.all(stage.lanes.map(retry));
     else if (stage.kind === 'wait') await wait(stage.until);
-    // Rows that a lost attempt gave up may still be pending: then the ledger is walked again.
-    else if ((await finish('Recount and finish')) === 0) state = 'completed';
+    else {
+      isSmall = stage.isSmall;
+      // Rows that a lost attempt gave up may still be pending: then the ledger is walked again.
+      if ((await finish('Recount and finish')) === 0) state = 'completed';
+    }
   }
   if (state === 'cancelled') await finish('Skip the rest');
   if (isFinal(state) && (standing.isOpen || !isFinal(standing.state))) await certify();
@@ -191,7 +198,7 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
 
   function notePhase(summary: string, phase: CampaignPhase, until: number | null): Promise<void> {
     activities += 1;
-    return control.setPhase.executeWithOptions({ summary }, [input, phase, until]);
+    return rows.setPhase.executeWithOptions({ summary }, [input, phase, until]);
   }
 
   async function sendStage({ pieces, lanes, phase, nextAt }: Extract<Stage, { kind: 'send' }>): Promise<void> {
@@ -231,7 +238,7 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
     };
 
     await Promise.all([...sending.map(sendLane), ...retrying.map(retry)]);
-    await control.settleSlices.executeWithOptions({ summary: 'Note how far it went' }, [input, cursorsOf(pieces, supply)]);
+    await rows.settleSlices.executeWithOptions({ summary: 'Note how far it went' }, [input, cursorsOf(pieces, supply)]);
   }
 
   async function retry(lane: Lane): Promise<void> {
@@ -274,14 +281,15 @@ export async function campaignWorkflow(run: CampaignInput): Promise<void> {
   }
 
   function finish(summary: string): Promise<number> {
-    return bulk.finishCampaign.executeWithOptions({ summary }, [input]);
+    return (isSmall ? rows : bulk).finishCampaign.executeWithOptions({ summary }, [input]);
   }
 
   /** The certificate waits until every mail is known to the index. */
   async function certify(): Promise<void> {
-    for (let round = 0; !(await bulk.certifyCampaign.executeWithOptions({ summary: 'Certify' }, [input])); round += 1) {
-      if (round >= ACTIVITIES_PER_RUN) return anew();
+    for (let round = 0; round < ACTIVITIES_PER_RUN; round += 1) {
       await sleep(CERTIFY_EVERY_MS[Math.min(round, CERTIFY_EVERY_MS.length - 1)]!);
+      if (await (isSmall ? rows : bulk).certifyCampaign.executeWithOptions({ summary: 'Certify' }, [input])) return;
     }
+    return anew();
   }
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
+import { RANGE_SIZE } from '#domain/campaign/ranges.ts';
 import type { CampaignPhase, CampaignState, PauseReason } from '#domain/campaign/status.ts';
 import type { CampaignActivities } from '../../activities/campaign.ts';
 import type { Stage, StageActivities } from '../../activities/campaign-stage.ts';
 import type { SendActivities } from '../../activities/send.ts';
 import type { CampaignInput } from '../../workflows/contracts.ts';
-import { scheduledAt } from './workflow.ts';
+import { scheduledAt, serverTime } from './workflow.ts';
 
 type RangeJob = Parameters<SendActivities['sendRange']>[0];
 type RangeResult = Awaited<ReturnType<SendActivities['sendRange']>>;
@@ -95,9 +96,8 @@ export class FakeCampaign {
     return tally;
   }
 
-  /** What comes next, as `nextStage` of the product says it. */
-  nextStage(): Stage {
-    const now = scheduledAt();
+  /** What comes next, as `nextStage` of the product says it. @param now epoch ms */
+  nextStage(now: number): Stage {
     const open = this.slices.filter((slice) => slice.next <= slice.to && (slice.phase !== 'rest' || (this.winner !== null && !this.isTesting())));
     const due = open.filter((slice) => slice.notBefore <= now);
     if (due.length > 0) {
@@ -116,13 +116,13 @@ export class FakeCampaign {
       if (now < end) waits.push({ phase: 'waiting', until: end });
       else {
         this.winner = this.best;
-        return this.nextStage();
+        return this.nextStage(now);
       }
     }
     if (this.retries.some((due) => due <= now)) return { kind: 'retry', lanes: this.#lanesOf(new Set([1])) };
     for (const until of this.retries) waits.push({ phase: waits[0]?.phase ?? 'retrying', until });
     const first = waits.reduce<(typeof waits)[number] | null>((earliest, wait) => (earliest !== null && earliest.until <= wait.until ? earliest : wait), null);
-    return first === null ? { kind: 'finish' } : { kind: 'wait', ...first };
+    return first === null ? { kind: 'finish', isSmall: this.recipients <= RANGE_SIZE } : { kind: 'wait', ...first };
   }
 
   isTesting(): boolean {
@@ -179,7 +179,7 @@ export const fakeCampaignActivities: CampaignActivities & StageActivities & Send
   },
   nextStage: async (input) => {
     const campaign = of(input);
-    const stage = campaign.nextStage();
+    const stage = campaign.nextStage(await serverTime());
     if (stage.kind === 'send') Object.assign(campaign, { phase: stage.phase, phaseUntil: null });
     else if (stage.kind === 'retry') Object.assign(campaign, { phase: 'retrying', phaseUntil: null });
     else if (stage.kind === 'wait') Object.assign(campaign, { phase: stage.phase, phaseUntil: stage.until });

@@ -14,7 +14,7 @@ Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR') });
 const connection = await NativeConnection.connect({ address: container.config.TEMPORAL_ADDRESS });
 const shared = { connection, namespace: container.config.TEMPORAL_NAMESPACE, activities, shutdownGraceTime: '30s', shutdownForceTime: '60s' } as const;
 const workers = await Promise.all([
-  Worker.create({ ...shared, taskQueue: queues.engine, workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname, maxCachedWorkflows: 50 }),
+  Worker.create({ ...shared, taskQueue: queues.engine, workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname, maxCachedWorkflows: 500 }),
   Worker.create({ ...shared, taskQueue: queues.bulk, maxConcurrentActivityTaskExecutions: slots.bulk }),
   Worker.create({ ...shared, taskQueue: queues.send, maxConcurrentActivityTaskExecutions: Number(process.env['SEND_SLOTS'] ?? slots.send) }),
 ]);

@@ -12,6 +12,8 @@ const START_WITHIN_MS = 90_000;
 /** What the SDK does once its own server is up; it offers it for servers that skip no time only. */
 const connectTo = TestWorkflowEnvironment['create'] as unknown as (options: object) => Promise<TestWorkflowEnvironment>;
 
+let latest: TestWorkflowEnvironment | undefined;
+
 export interface WorkflowRig {
   readonly environment: TestWorkflowEnvironment;
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export async function startWorkflowRig(activities: object): Promise<WorkflowRig>
     bundleWorkflowCode({ workflowsPath: resolve(import.meta.dirname, '../../workflows/index.ts'), logger }),
   ]);
   const environment = await connectTo.call(TestWorkflowEnvironment, { server: { type: 'existing' }, supportsTimeSkipping: true, address: server.address });
+  latest = environment;
   // An activity hears that it is cancelled in the answer to a heartbeat, which would else leave after four fifths of its timeout.
   const shared = { connection: environment.nativeConnection, activities, shutdownGraceTime: 0, maxHeartbeatThrottleInterval: 200 };
   const workers = await Promise.all([
@@ -89,6 +92,12 @@ function listens(port: number): Promise<boolean> {
     const socket = connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true); });
     socket.once('error', () => resolve(false));
   });
+}
+
+/** The clock of the rig's server, epoch ms. A local activity has no other: its attempt is scheduled by the worker's own. */
+export function serverTime(): Promise<number> {
+  if (latest === undefined) throw new Error('there is no rig whose clock could be read');
+  return latest.currentTimeMs();
 }
 
 /** The server's clock as an activity sees it. */
