@@ -7,6 +7,7 @@ import { isTimeZone } from '#domain/shared/time.ts';
 import { AppError } from '#domain/shared/errors.ts';
 import { FREEZE_AUDIENCE } from '../infra/customers/erase.ts';
 import type { Transaction } from '../infra/db/sql.ts';
+import { analyzeGrown } from '../infra/db/statistics.ts';
 import type { TrackedLink } from '../infra/mail/variants.ts';
 import type { Tenant } from '../infra/tenancy/registry.ts';
 import { streamCustomerIds } from '../search/audience.ts';
@@ -96,15 +97,9 @@ async function freeze({ sql, org }: Tenant, { campaignId, mailNo }: Mail, links:
     await tx.run('update campaign set recipients = $2, audience_hash = $3, frozen_at = now() where id = $1', [campaignId, recipients, hash]);
     return recipients;
   });
-  // Lanes read by primary key at once; without statistics the first plans would scan. Of a ledger that hardly grew they hold:
-  // with them read anew for each of 100 small campaigns Postgres had one of two cores, without half of one (bench campaigns).
-  const known = (await sql.first<{ rows: number }>(`select reltuples::float8 as rows from pg_class where oid = 'message'::regclass`))!.rows;
-  if (last > known * WORTH_ANALYZING) await sql.run('analyze message');
+  await analyzeGrown(sql, 'message', last);
   return last;
 }
-
-/** Part of the ledger that an audience must come to, beside what is there, for its statistics to be read anew. */
-const WORTH_ANALYZING = 0.1;
 
 // Ordinals by wave, then in seeded random order. Without waves the two arrays hold one zone, and everybody is of its time.
 const FREEZE = /* sql */ `

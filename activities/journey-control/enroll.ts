@@ -3,6 +3,7 @@ import { AppError } from '#domain/shared/errors.ts';
 import { findOrMakeCustomers } from '../../infra/customers/find-or-make.ts';
 import { settled } from '../../infra/db/contention.ts';
 import type { Transaction } from '../../infra/db/sql.ts';
+import { analyzeGrown } from '../../infra/db/statistics.ts';
 import { COHORT_SIZE, enter, type CohortRef, type Entered } from '../../infra/journeys/enter.ts';
 import { COMPLETE, holdJob, isOvertaken, LATER, noteBatch, setTotal, workIn, type JobWork, type Progress } from './job.ts';
 import { stagedAfter, stagePeople } from './stage.ts';
@@ -15,6 +16,8 @@ const DUE_MAX = 50_000;
 /** So many of the latest who are due are looked through: among them may be those of paused journeys. */
 const DUE_SEEN = 2 * DUE_MAX;
 const PAUSE_MS = 1_000;
+/** People who entered between two looks at the statistics of what they and their mails add to. */
+const ANALYZED_AT = 2_000;
 
 /**
  * Lets a list, a segment or typed addresses into the journey, in cohorts of up to 1,000. A batch, its counts and the cursor are
@@ -23,23 +26,33 @@ const PAUSE_MS = 1_000;
  */
 export async function enrollJob(work: JobWork<'enroll'>): Promise<Progress> {
   const { tenant: { sql }, options, tell, nudgeOutbox } = work;
+  let [room, entered] = [0, 0];
   for (;;) {
     work.goOn();
     if (await isOvertaken(work)) return LATER;
-    if (await isBusy(work)) return (await isThrough(work)) ? COMPLETE : { complete: false, pauseMs: PAUSE_MS };
+    if (room <= 0) room = await readRoom(work);
+    if (room <= 0) return (await isThrough(work)) ? COMPLETE : { complete: false, pauseMs: PAUSE_MS };
+    room -= COHORT_SIZE;
     const batch = await settled(sql, (tx) => (options.emails === undefined ? enrollStaged(work, tx) : enrollTyped(work, tx)));
     if (batch === 'collect') await stagePeople(work, options);
     else if (batch === 'complete') return COMPLETE;
     else {
       await tell({ started: batch.cohorts, woken: [] });
+      entered += batch.entered;
+      if (entered >= ANALYZED_AT) {
+        await analyzeGrown(sql, 'enrollment', entered);
+        await analyzeGrown(sql, 'message', entered);
+        entered = 0;
+      }
       if (batch.made > 0) nudgeOutbox();
     }
   }
 }
 
-async function isBusy({ tenant: { sql }, now }: JobWork<'enroll'>): Promise<boolean> {
+/** How many people more may be due. */
+async function readRoom({ tenant: { sql }, now }: JobWork<'enroll'>): Promise<number> {
   const due = await sql.first<{ n: number }>(DUE, [now(), DUE_SEEN]);
-  return due!.n >= DUE_MAX;
+  return DUE_MAX - due!.n;
 }
 
 const DUE = /* sql */ `
@@ -53,6 +66,7 @@ async function isThrough({ tenant: { sql }, jobId }: JobWork<'enroll'>): Promise
 
 interface Batch {
   readonly cohorts: readonly CohortRef[];
+  readonly entered: number;
   readonly made: number;
 }
 
@@ -63,7 +77,7 @@ async function enrollStaged(work: JobWork<'enroll'>, tx: Transaction): Promise<B
   if (ids.length === 0) return job.done >= job.total ? 'complete' : 'collect';
   const entered = await enterAll(work, tx, ids);
   await noteBatch(tx, work.jobId, job, { cursor: ids.at(-1)!, done: ids.length, counts: countsOf(entered) });
-  return { cohorts: entered.cohorts, made: 0 };
+  return { cohorts: entered.cohorts, entered: entered.enrolled, made: 0 };
 }
 
 async function enrollTyped(work: JobWork<'enroll'>, tx: Transaction): Promise<Batch | 'complete'> {
@@ -86,7 +100,7 @@ async function enrollTyped(work: JobWork<'enroll'>, tx: Transaction): Promise<Ba
   const entered = await enterAll(work, tx, [...idByKey.values()].sort((a, b) => a - b));
   const counts = { ...countsOf(entered), invalid, created: made };
   await noteBatch(tx, work.jobId, job, { cursor: job.cursor + typed.length, done: typed.length, counts: { ...counts, unknown: counts.unknown + asked.length - idByKey.size } });
-  return { cohorts: entered.cohorts, made };
+  return { cohorts: entered.cohorts, entered: entered.enrolled, made };
 }
 
 async function enterAll(work: JobWork<'enroll'>, tx: Transaction, ids: readonly number[]): Promise<Entered> {

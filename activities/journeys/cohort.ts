@@ -93,7 +93,7 @@ export async function visitStep(dependencies: VisitDependencies, input: NodeInpu
       const seen = await visitPage(dependencies, scene, work, after, arrivals);
       isPaused = seen.paused;
       after = seen.last;
-      if (seen.count < PAGE || isPaused) break;
+      if (!seen.hasMore || isPaused) break;
     }
     if (arrivals.hasChanges) gateway.nudgeOutbox(input.orgId);
     if (isPaused && (await park(tenant.sql, input.journeyId, input.cohortId))) return { arrivals: [...untold(), ...arrivals.list], nextDue: null, paused: true };
@@ -105,15 +105,17 @@ async function readHead({ sql }: Tenant, { journeyId, cohortId }: NodeInput): Pr
   return sql.first<JourneyHead>('select j.name, j.slug, j.state, c.parked as "isParked", j.problem_step as "problemStep" from journey j join cohort c on c.journey_id = j.id where j.id = $1 and c.id = $2', [journeyId, cohortId]);
 }
 
-async function visitPage({ logger }: VisitDependencies, scene: Scene, work: VisitWork, after: number, arrivals: Arrivals): Promise<{ count: number; last: number; paused: boolean }> {
+async function visitPage({ logger }: VisitDependencies, scene: Scene, work: VisitWork, after: number, arrivals: Arrivals): Promise<{ last: number; hasMore: boolean; paused: boolean }> {
   const { tenant, input, version, node } = scene;
   const kind = nodeKinds[node.kind];
   const exitSegment = termsOf(version.graph).exits?.segment;
   const reads = new Set<Part>([...kind.reads, ...(exitSegment === undefined ? [] : (['document'] as const))]);
   const asked = scene.now();
-  const members = await readMembers(tenant, input, reads, asked, { after, limit: PAGE });
+  // One more than a page tells whether there is another, which a full cohort else asks for in vain.
+  const found = await readMembers(tenant, input, reads, asked, { after, limit: PAGE + 1 });
+  const [members, hasMore] = [found.slice(0, PAGE), found.length > PAGE];
   const last = members.at(-1)?.enrollmentId ?? after;
-  if (members.length === 0) return { count: 0, last, paused: false };
+  if (members.length === 0) return { last, hasMore, paused: false };
   const around = await surroundingsOf(scene, kind, exitSegment, asked);
   const move = (): MoveContext => ({ place: input, journeyName: scene.journey.name, reentry: termsOf(version.graph).reentry, now: scene.now() });
 
@@ -169,7 +171,7 @@ async function visitPage({ logger }: VisitDependencies, scene: Scene, work: Visi
   await stay(tenant.sql, input, stays, async (tx) => {
     await wakeMissed(tx, input, node, stays.flatMap(({ member, wake }) => (wake === null || member.wokenById !== null ? [] : [{ member, wake }])));
   });
-  return { count: members.length, last, paused: acted?.paused ?? false };
+  return { last, hasMore, paused: acted?.paused ?? false };
 }
 
 /**

@@ -33,11 +33,13 @@ interface Row {
 
 const own = Object.keys(standardFields);
 
+// By the cohort, whose thousand are looked through. With "or" the planner takes the indexes of all who are due or were woken: 35 ms
+// for ten of a cohort while 10,000 of a million were woken.
 const pageText = (withFields: boolean) => /* sql */ `
 select e.id, e.customer_id as "customerId", e.visit, (extract(epoch from e.arrived_at) * 1000)::bigint as "arrivedAt",
        e.woken_by as "wokenBy", e.entry_event_id as "entryEventId", c.id as "foundId", c.timezone${withFields ? `, c.custom, ${own.map((field) => `c.${field}`).join(', ')}` : ''}
   from enrollment e left join customer c on c.id = e.customer_id
- where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' and e.id > $3 and (e.due_at <= to_timestamp($4::float8 / 1000) or e.woken_by is not null)
+ where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' and e.id > $3 and case when e.woken_by is null then e.due_at <= to_timestamp($4::float8 / 1000) else true end
  order by e.id limit $5`;
 const pages = { plain: statement('journey-members', pageText(false)), fields: statement('journey-members-fields', pageText(true)) };
 

@@ -65,24 +65,25 @@ function storable(_key: string, value: unknown): unknown {
   return typeof value === 'string' ? value.toWellFormed().replaceAll('\u0000', '') : value;
 }
 
-// The rows are held in the order of their ids, as everybody holds them.
+// The rows are held in the order of their ids, as everybody holds them. What is asked is read once: its size is not known to the
+// planner, and joined again to a thousand people each of them is compared with each.
 const MOVE = statement('journey-move', /* sql */ `
 with asked as (
   select * from unnest($5::bigint[], $6::int[], $7::text[], $8::text[], $9::boolean[], $10::jsonb[], $11::float8[], $12::text[]) u(id, visit, port, next, ends, detail, until, wake)),
 held as (
-  select e.id, e.visit, e.arrived_at from enrollment e join asked a on a.id = e.id and a.visit = e.visit
+  select e.id, e.visit, e.arrived_at, a.port, a.next, a.ends, a.detail, a.until, a.wake from enrollment e join asked a on a.id = e.id and a.visit = e.visit
    where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' order by e.id for update of e),
 moved as (
   update enrollment e
-     set node_id = coalesce(a.next, e.node_id), visit = e.visit + case when a.next is null then 0 else 1 end, state = case when a.ends then 'completed' else 'active' end,
-         arrived_at = case when a.next is null then e.arrived_at else to_timestamp($3::float8 / 1000) end, due_at = case when a.ends then null else to_timestamp(coalesce(a.until, $3::float8) / 1000) end,
-         ended_at = case when a.ends then to_timestamp($3::float8 / 1000) end, reentry_key = case when a.ends and $4 then e.id::text else e.reentry_key end,
-         wake_event = a.wake, woken_by = null, woken_at = null
-    from held h join asked a on a.id = h.id where e.id = h.id
+     set node_id = coalesce(h.next, e.node_id), visit = e.visit + case when h.next is null then 0 else 1 end, state = case when h.ends then 'completed' else 'active' end,
+         arrived_at = case when h.next is null then e.arrived_at else to_timestamp($3::float8 / 1000) end, due_at = case when h.ends then null else to_timestamp(coalesce(h.until, $3::float8) / 1000) end,
+         ended_at = case when h.ends then to_timestamp($3::float8 / 1000) end, reentry_key = case when h.ends and $4 then e.id::text else e.reentry_key end,
+         wake_event = h.wake, woken_by = null, woken_at = null
+    from held h where e.id = h.id
   returning e.id),
 path as (
   insert into enrollment_step (enrollment_id, visit, node_id, port, arrived_at, left_at, detail)
-  select h.id, h.visit, $2, a.port, h.arrived_at, to_timestamp($3::float8 / 1000), a.detail from held h join asked a on a.id = h.id on conflict do nothing)
+  select id, visit, $2, port, arrived_at, to_timestamp($3::float8 / 1000), detail from held on conflict do nothing)
 select id from moved`);
 
 /** Who stays on a step, until when, and which event ends that sooner. */
@@ -104,9 +105,9 @@ export async function stay(sql: Sql, place: Place, stays: readonly Stay[], follo
 const STAY = statement('journey-stay', /* sql */ `
 with asked as (select * from unnest($3::bigint[], $4::int[], $5::float8[], $6::text[], $7::bigint[]) u(id, visit, until, wake, seen)),
 held as (
-  select e.id from enrollment e join asked a on a.id = e.id and a.visit = e.visit
+  select e.id, a.until, a.wake from enrollment e join asked a on a.id = e.id and a.visit = e.visit
    where e.cohort_id = $1 and e.node_id = $2 and e.state = 'active' and e.woken_by is not distinct from a.seen order by e.id for update of e)
-update enrollment e set due_at = to_timestamp(a.until / 1000), wake_event = a.wake, woken_by = null, woken_at = null from held h join asked a on a.id = h.id where e.id = h.id`);
+update enrollment e set due_at = to_timestamp(h.until / 1000), wake_event = h.wake, woken_by = null, woken_at = null from held h where e.id = h.id`);
 
 /** Ends runs on a step before their time. */
 export async function leave(sql: Sql, { place, reentry, now }: MoveContext, enrollmentIds: readonly number[], reason: 'segment' | 'erased' | 'error'): Promise<void> {

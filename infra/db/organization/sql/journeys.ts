@@ -100,7 +100,7 @@ create table enrollment (
   goal_at timestamptz,
   unique (journey_id, customer_id, reentry_key)
 ) with (fillfactor = 60);
-create index enrollment_cohort on enrollment (cohort_id) where state = 'active';
+create index enrollment_cohort on enrollment (cohort_id, id) where state = 'active';
 create index enrollment_customer on enrollment (customer_id);
 create index enrollment_waiting on enrollment (customer_id, wake_event) where wake_event is not null;
 create index enrollment_due on enrollment (due_at) where state = 'active';
