@@ -4,6 +4,7 @@ import '../support/own-installation.ts';
 import { singleDelivery } from '#domain/campaign/delivery.ts';
 import type { Sql } from '../../infra/db/sql.ts';
 import { createLaunchedCampaign } from '../support/campaign.ts';
+import { untilIndexRests } from '../support/index-at-rest.ts';
 import { createTestOrganization, type TestOrganization } from '../support/organization.ts';
 import { startSendWorker } from '../support/send-workers.ts';
 import { startSmtpSink } from '../support/smtp-sink.ts';
@@ -57,8 +58,19 @@ function sqlOf({ container, orgId }: TestOrganization): Promise<Sql> {
   return container.tenants.use(orgId, (tenant) => Promise.resolve(tenant.sql));
 }
 
-function prepare(organization: TestOrganization, people: number, label: string): Promise<Launched> {
-  return createLaunchedCampaign(organization, { recipients: people, port: sink.port, parallel: sessions, html, subject: 'Hello {{ first_name }}', fromEmail: `${label}@shop.example` });
+/** Its people are in the index before it begins, as customers are. */
+async function prepare(organization: TestOrganization, people: number, label: string): Promise<Launched> {
+  const launched = await createLaunchedCampaign(organization, { recipients: people, port: sink.port, parallel: sessions, html, subject: 'Hello {{ first_name }}', fromEmail: `${label}@shop.example` });
+  const on = await sqlOf(organization);
+  await on.run(`insert into outbox (topic, ids) select 'customer', array_agg(id) from customer group by id / 1000`);
+  organization.container.gateway.nudgeOutbox(organization.orgId);
+  await untilFollowed(organization, on);
+  return launched;
+}
+
+async function untilFollowed(organization: TestOrganization, on: Sql): Promise<void> {
+  while ((await on.first('select 1 as found from outbox limit 1')) !== undefined) await sleep(200);
+  await organization.container.tenants.use(organization.orgId, untilIndexRests);
 }
 
 /** The people of the one campaign, shared out among many over its connection. */
@@ -80,14 +92,16 @@ async function prepareMany(): Promise<Launched[]> {
   return made;
 }
 
-/** Seconds from the launch of all until the last is completed; what the index learns of it does not fall into the next. */
+/** Seconds from the launch of all until the last is completed. What the index learns of it, its merges and the certificates do not fall into the next. */
 async function timed(organization: TestOrganization, launched: readonly Launched[]): Promise<number> {
   const on = await sqlOf(organization);
   const launchedAt = Date.now();
   await Promise.all(launched.map((campaign) => organization.container.gateway.startCampaign(campaign)));
   await untilCompleted(on, launched);
   const seconds = secondsSince(launchedAt);
-  while ((await on.first('select 1 as found from outbox limit 1')) !== undefined) await sleep(200);
+  const ids = launched.map((campaign) => campaign.campaignId);
+  while ((await on.first('select 1 as found from campaign where id = any($1::uuid[]) and certificate is null limit 1', [ids])) !== undefined) await sleep(200);
+  await untilFollowed(organization, on);
   return seconds;
 }
 

@@ -20,7 +20,8 @@ import { startWorker } from '../support/worker-process.ts';
  * send, exit, with real sends into a sink of its own process; from the enrolling to the last one's end.
  * `single`: customers enter one by one by an event through the API: at 10 a second for the time from entry to her first mail,
  * then as fast as they are taken for how many complete a second.
- * `waiting`: customers rest in a wait of 30 days; what that costs, and how long until those woken by an event are through.
+ * `waiting`: customers rest in a wait of 30 days; what that costs, how long until those woken by an event are through, and how
+ * long the journey's page then asks the API: its overview, and its people.
  */
 const { values: options } = parseArgs({
   options: {
@@ -31,6 +32,8 @@ const { values: options } = parseArgs({
 });
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 const root = resolve(import.meta.dirname, '../..');
+/** How often a page is opened for its p95. */
+const PAGE_OPENED = 40;
 
 const sink = await startSmtpSink();
 const organization = await createTestOrganization();
@@ -143,7 +146,30 @@ async function waiting(count: number, woken: number): Promise<object> {
      insert into outbox (topic, ids) select 'event', array_agg(id) from numbered group by block`, [journey.id, count, woken]);
   container.gateway.nudgeOutbox(orgId);
   await completed(journey, woken, 100);
-  return { customers: count, idle_cpu_percent: Number((100 * idle).toFixed(1)), woken, wake_s: Number(((Date.now() - startedAt) / 1_000).toFixed(1)) };
+  const wakeSeconds = Number(((Date.now() - startedAt) / 1_000).toFixed(1));
+  return { customers: count, idle_cpu_percent: Number((100 * idle).toFixed(1)), woken, wake_s: wakeSeconds, ...(await pageOf(journey)) };
+}
+
+/** What the screens of a journey ask for as they open, each time all at once, until the last answer is there. */
+async function pageOf(journey: PublishedJourney): Promise<object> {
+  say('its page');
+  const api = await startApi();
+  const client = await createKeyClient(organization, api.baseUrl, ['journeys:read']);
+  const open = async (paths: readonly string[]) => {
+    const took: number[] = [];
+    for (let i = 0; i < PAGE_OPENED; i += 1) {
+      const openedAt = performance.now();
+      const answers = await Promise.all(paths.map((path) => client.request('GET', `/journeys/${journey.id}${path}`)));
+      const refused = answers.find((answer) => answer.status !== 200);
+      if (refused !== undefined) throw new Error(`the API answered ${refused.status}: ${JSON.stringify(refused.body)}`);
+      took.push(performance.now() - openedAt);
+    }
+    took.sort((a, b) => a - b);
+    return Math.round(took[Math.floor(took.length * 0.95)]!);
+  };
+  const [overview, people] = [await open(['', '/graph', '/analytics']), await open(['', '/versions', '/enrollments?limit=50'])];
+  api.child.kill('SIGTERM');
+  return { overview_p95_ms: overview, people_p95_ms: people };
 }
 
 async function completed(journey: PublishedJourney, count: number, everyMs = 200): Promise<void> {

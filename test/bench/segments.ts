@@ -6,6 +6,7 @@ import type { CampaignTarget } from '#domain/campaign/targets.ts';
 import { estimateAudience } from '../../search/audience.ts';
 import { countRule, searchCustomers } from '../../search/population.ts';
 import { liveIndex } from '../../search/versions.ts';
+import { untilIndexRests } from '../support/index-at-rest.ts';
 import { createTestOrganization } from '../support/organization.ts';
 import { startWorker } from '../support/worker-process.ts';
 import { fillPopulation, PEOPLE_LIST, questions } from './segments-population.ts';
@@ -36,7 +37,7 @@ try {
     const indexedIn = await seconds(() => build(tenant));
     const docsPerS = Math.round(customers / indexedIn);
     progress(`indexed in ${indexedIn.toFixed(0)} s, ${docsPerS} documents/s`);
-    await settle(tenant);
+    await untilIndexRests(tenant);
 
     const answers = new Map<string, { count: number; cold: number; warm: number[]; loaded: number[] }>();
     for (const [name, rule] of questions()) {
@@ -88,15 +89,6 @@ async function build(tenant: Tenant): Promise<void> {
     const done = (await tenant.sql.first<{ done: number }>(`select customers_done as done from search_index where state = 'building'`))?.done ?? 0;
     if (done - shown < 240_000) continue;
     progress(`${(shown = done)} documents, ${Math.round(done / ((performance.now() - started) / 1_000))}/s`);
-  }
-}
-
-/** Background merges of the build would be measured with the first questions. */
-async function settle(tenant: Tenant): Promise<void> {
-  const { index } = await liveIndex(tenant);
-  for (let quiet = 0; quiet < 3; await sleep(1_000)) {
-    const stats = await tenant.search.client.indices.stats({ index, metric: 'merge' });
-    quiet = (stats._all.total?.merges?.current ?? 0) === 0 ? quiet + 1 : 0;
   }
 }
 
