@@ -45,6 +45,7 @@ export function createWebhookWork({ secrets, clock }: Pick<Container, 'secrets' 
   async function callThem(scene: Scene, members: readonly Standing[]): Promise<Map<number, Outcome>> {
     const { tenant: { sql, org }, input, version, node } = scene;
     const config = readConfig(nodeKinds.webhook.form, node.config) as unknown as WebhookConfig;
+    const own = Object.fromEntries(config.headers.map(({ key }) => [key, openStepSecret(secrets, org.id, input.journeyId, node, `headers.${key.toLowerCase()}`) ?? '']));
     const around: Surroundings = { journeyId: input.journeyId, journeyName: scene.journey.name, graph: version.graph, node, now: scene.now(), zone: org.timezone, rules: null };
     const webhooks = await placeWebhooks(sql, input, members, (member) => renderJson(config.payload, templateFields(member, around)), scene.now());
     const secret = openStepSecret(secrets, org.id, input.journeyId, node);
@@ -52,18 +53,17 @@ export function createWebhookWork({ secrets, clock }: Pick<Container, 'secrets' 
     const due = webhooks.filter((webhook) => webhook.state === 'pending' && webhook.nextAt <= scene.now());
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, due.length) }, async () => {
       for (let webhook = due.shift(); webhook !== undefined && performance.now() < until; webhook = due.shift()) {
-        if (await beginAttempt(sql, webhook)) await endAttempt(sql, webhook, endOf(webhook, await call(config, secret, webhook), scene.now()));
+        if (await beginAttempt(sql, webhook)) await endAttempt(sql, webhook, endOf(webhook, await call(config.url, own, secret, webhook), scene.now()));
       }
     }));
     const after = await readWebhooks(sql, members);
     return new Map(after.map((webhook) => [webhook.enrollmentId, outcomeOf(scene, webhook)]));
   }
 
-  async function call(config: WebhookConfig, secret: string | null, { messageId, body }: Webhook): Promise<Answer | FetchError> {
-    const own = Object.fromEntries(config.headers.map(({ key, value }) => [key, value]));
+  async function call(url: string, own: Readonly<Record<string, string>>, secret: string | null, { messageId, body }: Webhook): Promise<Answer | FetchError> {
     const headers = { ...own, 'Content-Type': 'application/json', ...signedHeaders(secret, messageId, body, clock.now()) };
     try {
-      return await fetch({ url: config.url, method: 'POST', headers, body, timeoutMs: TIMEOUT_MS, maxBytes: KEPT_BYTES });
+      return await fetch({ url, method: 'POST', headers, body, timeoutMs: TIMEOUT_MS, maxBytes: KEPT_BYTES });
     } catch (error) {
       return error instanceof FetchError ? error : new FetchError('refused', (error as Error).message, { cause: error });
     }

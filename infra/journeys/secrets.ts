@@ -1,6 +1,7 @@
 import type { Graph, GraphNode } from '#domain/journey/graph.ts';
 import { findNode } from '#domain/journey/graph.ts';
-import { KEPT_SECRET, mapSecrets } from '#domain/journey/secrets.ts';
+import { mapSecrets, secretAt } from '#domain/journey/secrets.ts';
+import { KEPT_SECRET } from '#domain/shared/forms.ts';
 import type { Secrets } from '../secrets.ts';
 
 /** A secret of a step belongs to its journey and step: copied elsewhere it does not open. */
@@ -10,8 +11,13 @@ function placeOf(orgId: string, journeyId: string, node: string, field: string):
 
 /** The secret of a published or drafted step as its author typed it; null when it has none. */
 export function openStepSecret(secrets: Secrets, orgId: string, journeyId: string, node: GraphNode, field = 'secret'): string | null {
-  const sealed = node.config[field];
-  return typeof sealed !== 'string' || sealed === '' ? null : secrets.open(sealed, placeOf(orgId, journeyId, node.id, field));
+  const sealed = secretAt(node, field);
+  return sealed === undefined || sealed === '' ? null : secrets.open(sealed, placeOf(orgId, journeyId, node.id, field));
+}
+
+/** A stored graph with its secrets as they were typed: to be checked or acted on, never to leave the server. */
+export function openSecrets(secrets: Secrets, orgId: string, journeyId: string, graph: Graph): Graph {
+  return mapSecrets(graph, (node, field) => openStepSecret(secrets, orgId, journeyId, node, field) ?? undefined);
 }
 
 /**
@@ -22,7 +28,10 @@ export function sealSecrets(secrets: Secrets, orgId: string, journeyId: string, 
   return mapSecrets(graph, (node, field, typed) => {
     if (typed === '') return undefined;
     if (typed !== KEPT_SECRET) return secrets.seal(typed, placeOf(orgId, journeyId, node.id, field));
-    return before.map((each) => (each === null ? undefined : findNode(each, node.id)?.config[field])).find((kept): kept is string => typeof kept === 'string');
+    return before.map((each) => {
+      const known = each === null ? undefined : findNode(each, node.id);
+      return known === undefined ? undefined : secretAt(known, field);
+    }).find((kept) => kept !== undefined && kept !== '');
   });
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Graph } from '#domain/journey/graph.ts';
-import { KEPT_SECRET } from '#domain/journey/secrets.ts';
+import { KEPT_SECRET } from '#domain/shared/forms.ts';
 import { openStepSecret } from '../../infra/journeys/secrets.ts';
 import { startTestApi, type TestApi, type TestUser } from '../support/api.ts';
 import { connect, draftJourney, publishedJourney } from '../support/journey-api.ts';
@@ -202,4 +202,22 @@ test('the secret of a webhook is sealed, never shown again, and kept until anoth
   const copied = (await inTenant<{ graph: Graph }>(({ sql }) => sql.first('select draft as graph from journey where id = $1', [copy.id]))).graph.nodes.find((node) => node.id === 'call')!;
   expect([copy.name, openStepSecret(api.container.secrets, api.orgId, copy.id, copied)]).toEqual(['Copy of Secretive', 'whsec_second']);
   expect(() => openStepSecret(api.container.secrets, api.orgId, id, copied)).toThrow();
+});
+
+test('values of a webhook’s headers are sealed too: kept while their name stays, asked for when it changes, and judged as they were typed', async () => {
+  const call = (headers: readonly { key: string; value: string }[]): Graph => graphOf({ ...webhook('https://hooks.example.com/in'), name: 'call', config: { url: 'https://hooks.example.com/in', secret: 'whsec_first', headers } });
+  const { id, draftVersion } = await draftJourney(owner, 'Bearer', call([{ key: 'Authorization', value: 'Bearer abc' }, { key: 'X-Team', value: 'growth' }]));
+  const stored = async () => (await inTenant<{ graph: Graph }>(({ sql }) => sql.first('select draft as graph from journey where id = $1', [id]))).graph.nodes.find((node) => node.id === 'call')!;
+  const valueOf = async (key: string) => openStepSecret(api.container.secrets, api.orgId, id, await stored(), `headers.${key}`);
+  const read = async () => (await owner.get(`/journeys/${id}/draft`)).body;
+  expect(JSON.stringify(await stored())).not.toMatch(/abc|growth/);
+  const shown = await read();
+  expect(shown.graph.nodes.find((node: { id: string }) => node.id === 'call').config.headers).toEqual([{ key: 'Authorization', value: KEPT_SECRET }, { key: 'X-Team', value: KEPT_SECRET }]);
+  expect(shown.problems).toEqual([]);
+
+  const kept = await put(id, draftVersion, call([{ key: 'authorization', value: KEPT_SECRET }, { key: 'X-Squad', value: KEPT_SECRET }]));
+  expect([await valueOf('authorization'), await valueOf('x-squad')]).toEqual(['Bearer abc', null]);
+  expect(kept.body.problems).toMatchObject([{ node: 'call', field: 'headers[1].value', message: 'Value of X-Squad: type it.' }]);
+  const broken = await put(id, kept.body.version, call([{ key: 'Authorization', value: 'Bearer abc\r\nEvil: 1' }]));
+  expect(broken.body.problems).toMatchObject([{ node: 'call', field: 'headers[0].value', message: expect.stringContaining('one line') }]);
 });

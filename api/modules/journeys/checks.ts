@@ -5,14 +5,16 @@ import { idsOf, mentionsOfGraph } from '#domain/journey/mentions.ts';
 import type { ConfigProblem, NodeProblem } from '#domain/journey/nodes/node.ts';
 import type { World } from '#domain/journey/world.ts';
 import type { FieldError } from '#domain/shared/errors.ts';
+import { openSecrets } from '../../../infra/journeys/secrets.ts';
 import { isAddress } from '../../../infra/mail/mime.ts';
 import { checkWritten } from '../../../infra/mail/mjml.ts';
+import type { Secrets } from '../../../infra/secrets.ts';
 import type { Tenant } from '../../../infra/tenancy/registry.ts';
 import { readCatalogue } from '../../../search/catalogue.ts';
 
 /** Everything that stands against publishing a graph, on its steps: its own shape, what it refers to, what its mails say. */
-export async function checkJourney(tenant: Tenant, graph: Graph, now: number): Promise<NodeProblem[]> {
-  return checkGraph(graph, await readWorld(tenant, graph, now));
+export async function checkJourney(tenant: Tenant, secrets: Secrets, journeyId: string, graph: Graph, now: number): Promise<NodeProblem[]> {
+  return checkGraph(openSecrets(secrets, tenant.org.id, journeyId, graph), await readWorld(tenant, graph, now));
 }
 
 /** Problems as a refusal names them: `steps.<id>.<field>`. */

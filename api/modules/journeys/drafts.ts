@@ -32,7 +32,7 @@ export function createJourneyDraftService({ tenants, secrets, clock }: Pick<Cont
 
   async function show(tenant: Tenant, id: string): Promise<z.input<typeof DraftView>> {
     const { version, changedAt, graph } = await read(tenant.sql, id);
-    return { version, changedAt: changedAt.toISOString(), ...(await shownGraph(tenant.sql, graph)), problems: await checkJourney(tenant, graph, clock.now()) };
+    return { version, changedAt: changedAt.toISOString(), ...(await shownGraph(tenant.sql, graph)), problems: await checkJourney(tenant, secrets, id, graph, clock.now()) };
   }
 
   return {
@@ -62,7 +62,7 @@ export function createJourneyDraftService({ tenants, secrets, clock }: Pick<Cont
           'update journey set draft = $2, draft_version = draft_version + 1, draft_changed_at = now(), updated_at = now() where id = $1 returning draft_version as version, draft_changed_at as "changedAt"', [id, JSON.stringify(graph)]);
         return { ...row!, graph };
       });
-      return { version: saved.version, changedAt: saved.changedAt.toISOString(), problems: await checkJourney(tenant, saved.graph, clock.now()) };
+      return { version: saved.version, changedAt: saved.changedAt.toISOString(), problems: await checkJourney(tenant, secrets, id, saved.graph, clock.now()) };
     }),
 
     /**
@@ -98,7 +98,7 @@ export function createJourneyDraftService({ tenants, secrets, clock }: Pick<Cont
     /** What stands against publishing the draft, and what moving the people inside would come to. */
     validate: (orgId: string, id: string) => tenants.use(orgId, async (tenant): Promise<z.input<typeof ValidationView>> => {
       const { graph } = await read(tenant.sql, id);
-      return { problems: await checkJourney(tenant, graph, clock.now()), people: await movingTo(tenant.sql, id, graph, null) };
+      return { problems: await checkJourney(tenant, secrets, id, graph, clock.now()), people: await movingTo(tenant.sql, id, graph, null) };
     }),
   };
 }

@@ -23,7 +23,7 @@ select id, action, state, problem, total, done, options, result, created_by as "
 const DRY_RUN_DAYS = 30;
 
 /** Long work on a journey: written down here, done by its control workflow, one after the other. */
-export function createJourneyJobs({ tenants, gateway, clock }: Pick<Container, 'tenants' | 'gateway' | 'clock'>, reader: JourneyReader) {
+export function createJourneyJobs({ tenants, gateway, secrets, clock }: Pick<Container, 'tenants' | 'gateway' | 'secrets' | 'clock'>, reader: JourneyReader) {
   async function find(sql: Sql, journeyId: string, jobId: string) {
     const record = await sql.first<JobRecord>(`${JOBS} where journey_id = $1 and id = $2`, [journeyId, jobId]);
     if (record === undefined) throw notFound('job');
@@ -81,7 +81,7 @@ export function createJourneyJobs({ tenants, gateway, clock }: Pick<Container, '
         const kinds = new Map(graph.nodes.map((node) => [node.id, node.kind]));
         // Nothing is sent; who enters does not matter where people are named.
         const isIdle = ({ node, field }: NodeProblem) => ['send', 'webhook'].includes(kinds.get(node) ?? '') || (isNamed && kinds.get(node) === 'entry' && field?.startsWith('trigger') === true);
-        const unfinished = (await checkJourney(tenant, graph, clock.now())).filter((problem) => problem.severity === 'error' && !isIdle(problem));
+        const unfinished = (await checkJourney(tenant, secrets, id, graph, clock.now())).filter((problem) => problem.severity === 'error' && !isIdle(problem));
         if (unfinished.length > 0) throw new AppError('invalid', 'These steps must be finished before the journey can be tried.', toFieldErrors(unfinished));
       });
       return begin(orgId, id, async (tx) => {

@@ -21,7 +21,7 @@ export interface Publishing {
 export type JourneyPublisher = ReturnType<typeof createJourneyPublisher>;
 
 /** Makes drafts live: from then on the version never changes, and its people come and go by it. */
-export function createJourneyPublisher({ tenants, gateway, clock }: Pick<Container, 'tenants' | 'gateway' | 'clock'>, reader: JourneyReader) {
+export function createJourneyPublisher({ tenants, gateway, secrets, clock }: Pick<Container, 'tenants' | 'gateway' | 'secrets' | 'clock'>, reader: JourneyReader) {
   return {
     /**
      * Validates everything together, keeps the draft as a numbered version with its mails and links, and arms its trigger; all
@@ -35,7 +35,7 @@ export function createJourneyPublisher({ tenants, gateway, clock }: Pick<Contain
         if (afterMove(found.state, 'publish') === undefined) throw new AppError('conflict', refuseMove(found.state, 'publish'));
         const { graph } = (await sql.first<{ graph: Graph | null }>('select draft as graph from journey where id = $1 and draft_version = $2', [id, draftVersion])) ?? { graph: null };
         if (graph === null) throw new AppError('conflict', found.hasDraft ? 'The draft was changed meanwhile. Look at it and publish again.' : 'There is no draft to publish. Create one first.');
-        const errors = (await checkJourney(tenant, graph, clock.now())).filter((problem) => problem.severity === 'error');
+        const errors = (await checkJourney(tenant, secrets, id, graph, clock.now())).filter((problem) => problem.severity === 'error');
         if (errors.length > 0) throw new AppError('invalid', 'This journey cannot be published yet.', toFieldErrors(errors));
 
         const jobs = await sql.transaction(async (tx) => {

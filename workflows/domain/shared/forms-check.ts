@@ -110,7 +110,7 @@ function utmProblems(utm: Readonly<Record<string, string>>): Found[] {
   });
 }
 
-function pairProblems({ label, keyLabel, max }: Extract<Field, { type: 'pairs' }>, pairs: readonly { readonly key: string; readonly value: string }[]): Found[] {
+function pairProblems({ label, keyLabel, valueLabel, max, isSecret }: Extract<Field, { type: 'pairs' }>, pairs: readonly { readonly key: string; readonly value: string }[]): Found[] {
   if (pairs.length > max) return [['', `${label}: at most ${max} are possible.`]];
   const seen = new Set<string>();
   return pairs.flatMap(({ key, value }, i): Found[] => {
@@ -118,6 +118,8 @@ function pairProblems({ label, keyLabel, max }: Extract<Field, { type: 'pairs' }
     if (name === '') return [[`[${i}].key`, `${keyLabel}: write a name.`]];
     if (seen.has(name)) return [[`[${i}].key`, `${keyLabel} ${key} is there twice.`]];
     seen.add(name);
+    // Of a renamed one nobody knows the value any more.
+    if (isSecret === true && value === '') return [[`[${i}].value`, `${valueLabel} of ${key}: type it.`]];
     return value.length > 2_000 ? [[`[${i}].value`, 'At most 2,000 characters.']] : [];
   });
 }

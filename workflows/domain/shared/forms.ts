@@ -1,5 +1,8 @@
 import { shapeProblem } from './forms-shapes.ts';
 
+/** What stands for a secret wherever it leaves the server; sent back unchanged it means the one that is kept. */
+export const KEPT_SECRET = '••••••••';
+
 /** Descriptions of form fields: the side panel, validation by the API and the documentation are made from them. */
 export type Field = FieldBase & FieldType;
 
@@ -47,7 +50,7 @@ export type FieldType =
   /** `{ utm_source: … }` as campaigns have it; `off: 'true'` adds none. */
   | { readonly type: 'utm' }
   /** `[{ key, value }]`. */
-  | { readonly type: 'pairs'; readonly keyLabel: string; readonly valueLabel: string; readonly max: number }
+  | { readonly type: 'pairs'; readonly keyLabel: string; readonly valueLabel: string; readonly max: number; /** Values are sealed by the server and never shown again. */ readonly isSecret?: boolean }
   /** `[{ label, percent }]`, whole percents, sum 100. */
   | { readonly type: 'shares'; readonly min: number; readonly max: number }
   /** Filters on event properties: `[{ property, operator, value }]`. */

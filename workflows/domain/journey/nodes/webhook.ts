@@ -1,3 +1,4 @@
+import { KEPT_SECRET } from '#domain/shared/forms.ts';
 import { checkTemplate, renderJson } from '../template.ts';
 import { defineKind, type ConfigProblem } from './node.ts';
 
@@ -33,7 +34,7 @@ export const webhook = defineKind<WebhookConfig>({
   form: [
     { name: 'url', label: 'URL', type: 'url', required: true },
     { name: 'payload', label: 'Payload', type: 'long-text', max: PAYLOAD_MAX, mergeTags: true, required: true, default: payload, help: 'JSON. Tags stand for the customer, the journey, the step and the event that brought her in.' },
-    { name: 'headers', label: 'Headers', type: 'pairs', keyLabel: 'Header', valueLabel: 'Value', max: 20, default: [] },
+    { name: 'headers', label: 'Headers', type: 'pairs', keyLabel: 'Header', valueLabel: 'Value', max: 20, isSecret: true, default: [], help: 'Values are kept sealed and not shown again.' },
     { name: 'secret', label: 'Secret', type: 'secret', required: true, help: 'Every call is signed with it, by Standard Webhooks.' },
   ],
   ports: () => [{ id: 'next', label: 'Next' }, { id: 'failed', label: 'Failed' }],
@@ -49,7 +50,7 @@ export const webhook = defineKind<WebhookConfig>({
 function headerProblem(key: string, value: string, path: string): ConfigProblem[] {
   if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/.test(key)) return [{ field: `${path}.key`, message: 'A header name holds letters, digits and - only.', severity: 'error' }];
   if (reserved.test(key)) return [{ field: `${path}.key`, message: `The header ${key} is set by Fermata; leave it out.`, severity: 'error' }];
-  return /^[\x20-\x7e]*$/.test(value) ? [] : [{ field: `${path}.value`, message: 'A header value holds plain characters on one line only.', severity: 'error' }];
+  return value === KEPT_SECRET || /^[\x20-\x7e]*$/.test(value) ? [] : [{ field: `${path}.value`, message: 'A header value holds plain characters on one line only.', severity: 'error' }];
 }
 
 function isJson(text: string): boolean {
