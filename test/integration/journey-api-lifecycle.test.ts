@@ -127,9 +127,10 @@ test('a published journey is archived before it can be deleted', async () => {
 
 test('one with many people is gone at once, its people follow in the background', async () => {
   const id = await journeyIn('published');
+  let runs: readonly number[] = [];
   await api.container.tenants.use(api.orgId, async ({ sql }) => {
     const many = await sql.rows<{ id: number }>(`insert into customer (email, email_key) select e, e from generate_series(1, 2500) i, lateral (select 'many' || i || '@example.com' as e) x returning id`);
-    const runs = await seat(sql, id, 1, 'hello', many.map((row) => row.id), { state: 'completed' });
+    runs = await seat(sql, id, 1, 'hello', many.map((row) => row.id), { state: 'completed' });
     await sql.run(`insert into enrollment_step (enrollment_id, visit, node_id, port, arrived_at, left_at) select u, 1, 'hello', 'next', now(), now() from unnest($1::bigint[]) u`, [runs]);
   });
   await owner.post(`/journeys/${id}/archive`, {});
@@ -144,6 +145,7 @@ test('one with many people is gone at once, its people follow in the background'
   expect(await asActivity(control.workJourneyJob, input, job!.id)).toMatchObject({ complete: true });
   await asActivity(control.closeJourneyJob, input, job!.id, 'completed', null);
   expect(await sqlOf('select 1 from journey where id = $1 union all select 1 from enrollment where journey_id = $1 union all select 1 from journey_job where journey_id = $1', id)).toEqual([]);
+  expect(await api.container.tenants.use(api.orgId, ({ sql }) => sql.first('select count(*)::int as n from enrollment_step where enrollment_id = any($1)', [runs]))).toEqual({ n: 0 });
 });
 
 test('people inside stay on their version, or move where their step still exists; the counts are told before', async () => {

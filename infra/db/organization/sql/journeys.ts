@@ -112,7 +112,7 @@ comment on column enrollment.due_at is 'when she is asked next: her arrival, or 
 comment on column enrollment.wake_event is 'the event that ends her wait sooner (a mail event, or custom:<name>); woken_by: the event that did';
 
 create table enrollment_step (
-  enrollment_id bigint not null references enrollment on delete cascade,
+  enrollment_id bigint not null,
   visit integer not null,
   node_id text not null,
   port text not null,
@@ -121,7 +121,7 @@ create table enrollment_step (
   detail jsonb,
   primary key (enrollment_id, visit)
 );
-comment on table enrollment_step is 'her path, ~100 bytes a row: the steps she left and by which port; detail: values seen, results. port of a step a person moved her from: moved';
+comment on table enrollment_step is 'her path, ~100 bytes a row: the steps she left and by which port; detail: values seen, results. port of a step a person moved her from: moved. Whoever writes one holds its enrollment, and a trigger takes it along when that goes: a foreign key would look each of them up once more, a twentieth of a large journey';
 
 create table journey_webhook (
   enrollment_id bigint not null references enrollment on delete cascade,
@@ -191,6 +191,7 @@ begin
   perform add_enrollment_count(journey_id, version_no, node_id, state, reason, n) from (
     select journey_id, version_no, node_id, state, coalesce(reason, '') as reason, -count(*)::int as n from before group by 1, 2, 3, 4, 5
     union all select journey_id, version_no, '', 'goal', '', -count(*)::int from before where goal_at is not null group by 1, 2) c;
+  delete from enrollment_step s using before b where s.enrollment_id = b.id;
   return null;
 end $$;
 create trigger enrollments_came after insert on enrollment referencing new table as changed for each statement execute function count_enrollments_new();
