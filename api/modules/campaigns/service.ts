@@ -3,7 +3,7 @@ import type { Role } from '#domain/access.ts';
 import { singleDelivery } from '#domain/campaign/delivery.ts';
 import { isFinal, type CampaignState } from '#domain/campaign/status.ts';
 import { isOfCampaign, type CampaignTarget, type CampaignTargetKind } from '#domain/campaign/targets.ts';
-import { AppError } from '#domain/shared/errors.ts';
+import { AppError, notFound } from '#domain/shared/errors.ts';
 import type { Container } from '../../../infra/container.ts';
 import { given } from '../../../infra/db/given.ts';
 import { Campaign } from '../../../infra/db/organization/entities/campaign.ts';
@@ -118,15 +118,15 @@ export function createCampaignService({ tenants }: Pick<Container, 'tenants'>, r
     remove: (orgId: string, id: string): Promise<void> =>
       tenants.use(orgId, async (tenant) => {
         const campaign = await find(tenant, id);
-        const removed = await tenant.em.transactional(async (tx) => {
+        await tenant.em.transactional(async (tx) => {
           // Whoever begins to wait for it waits for this lock, and finds it gone.
-          await tx.execute('select 1 from campaign where id = ? for update', [id]);
+          const [held] = await tx.execute<{ state: string }[]>('select state from campaign where id = ? for update', [id]);
+          if (held === undefined) throw notFound('campaign');
           refuseInUse('campaign', namesOf(await tx.execute<{ kind: 'journey'; name: string }[]>(`select 'journey' as kind, name from (${JOURNEY_USES} and u.used = ?) journeys order by lower(name)`, [id.toLowerCase()])));
-          const count = await tx.nativeDelete(Campaign, { id, state: 'draft' });
-          if (count === 1) await tx.execute('delete from mail where no = ?', [campaign.mailNo]);
-          return count;
+          if (held.state !== 'draft') throw new AppError('conflict', `Only drafts can be deleted; this campaign is ${held.state}.`);
+          await tx.nativeDelete(Campaign, { id });
+          await tx.execute('delete from mail where no = ?', [campaign.mailNo]);
         });
-        if (removed === 0) throw new AppError('conflict', `Only drafts can be deleted; this campaign is ${campaign.state}.`);
       }),
 
     checks: (orgId: string, id: string) => tenants.use(orgId, async (tenant) => reader.checks(tenant, await find(tenant, id))),
