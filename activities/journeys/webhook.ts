@@ -5,7 +5,7 @@ import type { WebhookConfig } from '#domain/journey/nodes/webhook.ts';
 import { readConfig } from '#domain/shared/forms.ts';
 import type { Container } from '../../infra/container.ts';
 import type { Standing } from '../../infra/journeys/members.ts';
-import { openStepSecret } from '../../infra/journeys/secrets.ts';
+import { openSecrets } from '../../infra/journeys/secrets.ts';
 import { beginAttempt, endAttempt, nextAttemptAt, placeWebhooks, readWebhooks, signedHeaders, type AttemptEnd, type Webhook } from '../../infra/journeys/webhooks.ts';
 import { FetchError, type Answer, type SafeFetch } from '../../infra/safe-fetch.ts';
 import type { Outcome, Scene, VisitWork } from './cohort.ts';
@@ -44,24 +44,23 @@ export function createWebhookWork({ secrets, clock }: Pick<Container, 'secrets' 
 
   async function callThem(scene: Scene, members: readonly Standing[]): Promise<Map<number, Outcome>> {
     const { tenant: { sql, org }, input, version, node } = scene;
-    const config = readConfig(nodeKinds.webhook.form, node.config) as unknown as WebhookConfig;
-    const own = Object.fromEntries(config.headers.map(({ key }) => [key, openStepSecret(secrets, org.id, input.journeyId, node, `headers.${key.toLowerCase()}`) ?? '']));
+    const [opened = node] = openSecrets(secrets, org.id, input.journeyId, { nodes: [node], edges: [] }).nodes;
+    const config = readConfig(nodeKinds.webhook.form, opened.config) as unknown as WebhookConfig;
     const around: Surroundings = { journeyId: input.journeyId, journeyName: scene.journey.name, graph: version.graph, node, now: scene.now(), zone: org.timezone, rules: null };
     const webhooks = await placeWebhooks(sql, input, members, (member) => renderJson(config.payload, templateFields(member, around)), scene.now());
-    const secret = openStepSecret(secrets, org.id, input.journeyId, node);
     const until = performance.now() + LONGEST_VISIT_MS;
     const due = webhooks.filter((webhook) => webhook.state === 'pending' && webhook.nextAt <= scene.now());
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, due.length) }, async () => {
       for (let webhook = due.shift(); webhook !== undefined && performance.now() < until; webhook = due.shift()) {
-        if (await beginAttempt(sql, webhook)) await endAttempt(sql, webhook, endOf(webhook, await call(config.url, own, secret, webhook), scene.now()));
+        if (await beginAttempt(sql, webhook)) await endAttempt(sql, webhook, endOf(webhook, await call(config, webhook), scene.now()));
       }
     }));
     const after = await readWebhooks(sql, members);
     return new Map(after.map((webhook) => [webhook.enrollmentId, outcomeOf(scene, webhook)]));
   }
 
-  async function call(url: string, own: Readonly<Record<string, string>>, secret: string | null, { messageId, body }: Webhook): Promise<Answer | FetchError> {
-    const headers = { ...own, 'Content-Type': 'application/json', ...signedHeaders(secret, messageId, body, clock.now()) };
+  async function call({ url, headers: own, secret }: WebhookConfig, { messageId, body }: Webhook): Promise<Answer | FetchError> {
+    const headers = { ...Object.fromEntries(own.map(({ key, value }) => [key, value])), 'Content-Type': 'application/json', ...signedHeaders(secret ?? null, messageId, body, clock.now()) };
     try {
       return await fetch({ url, method: 'POST', headers, body, timeoutMs: TIMEOUT_MS, maxBytes: KEPT_BYTES });
     } catch (error) {

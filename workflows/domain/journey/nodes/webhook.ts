@@ -7,7 +7,7 @@ export interface WebhookConfig {
   /** JSON with merge tags, for `renderJson`. */
   readonly payload: string;
   readonly headers: readonly { readonly key: string; readonly value: string }[];
-  readonly secret: string;
+  readonly secret?: string;
 }
 
 export const PAYLOAD_MAX = 32_768;
